@@ -3,7 +3,7 @@
 //! Every variable has a default that works on one machine. A bad value stops the start with
 //! every fault listed, not only the first.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use url::Url;
@@ -18,26 +18,111 @@ pub struct Variable {
     pub about: &'static str,
 }
 
+/// What is logged unless `LOG` says otherwise.
+pub const DEFAULT_LOG: &str = "info,actix_server=warn,tokio_cron_scheduler=warn";
+
 /// Every variable the program reads; `aims serve --help` and the README print this list.
 pub const VARIABLES: &[Variable] = &[
-    Variable { name: "BIND", default: "127.0.0.1:8042", about: "address and port of the API" },
-    Variable { name: "METRICS_BIND", default: "unset: no metrics port", about: "address and port of /metrics (Prometheus)" },
-    Variable { name: "DATABASE_URL", default: "unset: built-in PostgreSQL in AIMS_DATA", about: "PostgreSQL, runtime role" },
-    Variable { name: "DATABASE_OWNER_URL", default: "unset: migrations are run by `aims migrate` elsewhere", about: "PostgreSQL, owner role, for migrations" },
-    Variable { name: "AIMS_DATA", default: "/var/lib/aims as root, else $XDG_DATA_HOME/aims or ~/.local/share/aims", about: "data folder: built-in database, keys, mails written as files" },
-    Variable { name: "PUBLIC_URL", default: "http://<BIND>", about: "address under which clients reach the API; links in mails and problem types begin with it" },
-    Variable { name: "REDIS_URL", default: "unset: limits and caches in the process", about: "Redis for limits and revocation shared by replicas" },
-    Variable { name: "SMTP_URL", default: "unset: mails become .eml files in AIMS_DATA/mails", about: "mail server, smtp://user:password@host:port or smtps://" },
-    Variable { name: "MAIL_FROM", default: "AIMS <no-reply@localhost>", about: "sender of all mails" },
-    Variable { name: "CORS_ORIGINS", default: "none", about: "exact origins, separated by commas, whose pages may call the API" },
-    Variable { name: "SIGNUP", default: "open", about: "open or closed: whether new consultancies may sign up" },
-    Variable { name: "JWT_KEYS", default: "unset: made and kept in AIMS_DATA/keys", about: "folder of Ed25519 keys (PKCS#8 PEM); the newest name signs, all verify" },
-    Variable { name: "RATE_LIMIT", default: "600", about: "requests a minute for an address before sign-in and for an account after it; a tenant gets ten times as many" },
-    Variable { name: "WORKERS", default: "one for each core", about: "HTTP worker threads" },
-    Variable { name: "DB_CONNECTIONS", default: "8", about: "database connections of each worker" },
-    Variable { name: "AIMS_TEST_CLOCK", default: "0", about: "1 offers GET and PUT /test/clock; never in production" },
-    Variable { name: "LOG", default: "info", about: "tracing filter, such as info,aims=debug; LOG_FORMAT=json for machines" },
-    Variable { name: "LOG_FORMAT", default: "text", about: "text or json" },
+    Variable {
+        name: "BIND",
+        default: "127.0.0.1:8042",
+        about: "address and port of the API",
+    },
+    Variable {
+        name: "METRICS_BIND",
+        default: "unset: no metrics port",
+        about: "address and port of /metrics (Prometheus)",
+    },
+    Variable {
+        name: "DATABASE_URL",
+        default: "unset: built-in PostgreSQL in AIMS_DATA",
+        about: "PostgreSQL, runtime role",
+    },
+    Variable {
+        name: "DATABASE_OWNER_URL",
+        default: "unset: migrations are run by `aims migrate` elsewhere",
+        about: "PostgreSQL, owner role, for migrations",
+    },
+    Variable {
+        name: "AIMS_DATA",
+        default: "/var/lib/aims as root, else $XDG_DATA_HOME/aims or ~/.local/share/aims",
+        about: "data folder: built-in database, keys, mails written as files",
+    },
+    Variable {
+        name: "PG_BINDIR",
+        default: "the usual folders",
+        about: "folder of the PostgreSQL programs for the built-in database",
+    },
+    Variable {
+        name: "PUBLIC_URL",
+        default: "http://<BIND>",
+        about: "address under which clients reach the API; links in mails and problem types begin with it",
+    },
+    Variable {
+        name: "REDIS_URL",
+        default: "unset: limits and caches in the process",
+        about: "Redis for limits and revocation shared by replicas",
+    },
+    Variable {
+        name: "SMTP_URL",
+        default: "unset: mails become .eml files in AIMS_DATA/mails",
+        about: "mail server, smtp://user:password@host:port or smtps://",
+    },
+    Variable {
+        name: "MAIL_FROM",
+        default: "AIMS <no-reply@localhost>",
+        about: "sender of all mails",
+    },
+    Variable {
+        name: "CORS_ORIGINS",
+        default: "none",
+        about: "exact origins, separated by commas, whose pages may call the API",
+    },
+    Variable {
+        name: "SIGNUP",
+        default: "open",
+        about: "open or closed: whether new consultancies may sign up",
+    },
+    Variable {
+        name: "JWT_KEYS",
+        default: "unset: made and kept in AIMS_DATA/keys",
+        about: "folder of Ed25519 keys (PKCS#8 PEM); the newest name signs, all verify",
+    },
+    Variable {
+        name: "RATE_LIMIT",
+        default: "600",
+        about: "requests a minute for an address before sign-in and for an account after it; a tenant gets ten times as many, sign-ups an hour a thirtieth, sign-ins in 15 minutes a sixth of it for an address",
+    },
+    Variable {
+        name: "TRUSTED_PROXIES",
+        default: "none",
+        about: "addresses of reverse proxies, separated by commas, whose X-Forwarded-For is believed",
+    },
+    Variable {
+        name: "WORKERS",
+        default: "one for each core",
+        about: "HTTP worker threads",
+    },
+    Variable {
+        name: "DB_CONNECTIONS",
+        default: "8",
+        about: "database connections of each worker",
+    },
+    Variable {
+        name: "AIMS_TEST_CLOCK",
+        default: "0",
+        about: "1 offers GET and PUT /test/clock; never in production",
+    },
+    Variable {
+        name: "LOG",
+        default: DEFAULT_LOG,
+        about: "tracing filter, such as info,aims=debug; LOG_FORMAT=json for machines",
+    },
+    Variable {
+        name: "LOG_FORMAT",
+        default: "text",
+        about: "text or json",
+    },
 ];
 
 /// Whether new consultancies may sign up.
@@ -62,6 +147,8 @@ pub struct Config {
     pub database_owner_url: Option<String>,
     /// Data folder.
     pub data: PathBuf,
+    /// Folder of the PostgreSQL programs; `None`: the usual ones.
+    pub pg_bindir: Option<PathBuf>,
     /// Base of all links, without a slash at the end.
     pub public_url: String,
     /// Redis, when wanted.
@@ -78,6 +165,8 @@ pub struct Config {
     pub jwt_keys: Option<PathBuf>,
     /// Requests a minute of one address or account.
     pub rate_limit: u32,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     /// HTTP worker threads.
     pub workers: usize,
     /// Database connections of each worker.
@@ -92,7 +181,10 @@ pub struct Config {
 
 impl Config {
     /// Reads the process environment. The error lists every fault.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
     pub fn from_env() -> Result<Self, Vec<String>> {
         Self::read(|name| std::env::var(name).ok())
     }
@@ -100,28 +192,49 @@ impl Config {
     /// Reads settings from `get`. The error lists every fault.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
         let mut faults = Vec::new();
-        let value = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let value = |name: &str| {
+            get(name)
+                .map(|v| v.trim().to_owned())
+                .filter(|v| !v.is_empty())
+        };
 
-        let bind = parse(&mut faults, "BIND", value("BIND"), "an address and port such as 0.0.0.0:8042")
-            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8042)));
+        let bind = parse(
+            &mut faults,
+            "BIND",
+            value("BIND"),
+            "an address and port such as 0.0.0.0:8042",
+        )
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8042)));
         let public_url = value("PUBLIC_URL").unwrap_or_else(|| format!("http://{bind}"));
         let public_url = public_url.trim_end_matches('/').to_owned();
         url_of(&mut faults, "PUBLIC_URL", &public_url, &["http", "https"]);
-        let cors_origins = value("CORS_ORIGINS").map(|list| list.split(',').map(|o| o.trim().to_owned()).collect()).unwrap_or_else(Vec::new);
+        let cors_origins = value("CORS_ORIGINS")
+            .map(|list| list.split(',').map(|o| o.trim().to_owned()).collect())
+            .unwrap_or_else(Vec::new);
         for origin in &cors_origins {
-            let exact = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+            let exact =
+                Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
             if !exact {
                 faults.push(format!("CORS_ORIGINS: {origin:?} is not an exact origin such as https://app.example.org"));
             }
         }
-        for (name, schemes) in [("REDIS_URL", &["redis", "rediss"]), ("SMTP_URL", &["smtp", "smtps"]), ("DATABASE_URL", &["postgres", "postgresql"]), ("DATABASE_OWNER_URL", &["postgres", "postgresql"])] {
+        for (name, schemes) in [
+            ("REDIS_URL", &["redis", "rediss"]),
+            ("SMTP_URL", &["smtp", "smtps"]),
+            ("DATABASE_URL", &["postgres", "postgresql"]),
+            ("DATABASE_OWNER_URL", &["postgres", "postgresql"]),
+        ] {
             if let Some(url) = value(name) {
                 url_of(&mut faults, name, &url, schemes);
             }
         }
-        let mail_from = value("MAIL_FROM").unwrap_or_else(|| "AIMS <no-reply@localhost>".to_owned());
+        let trusted_proxies = addresses(&mut faults, "TRUSTED_PROXIES", value("TRUSTED_PROXIES"));
+        let mail_from =
+            value("MAIL_FROM").unwrap_or_else(|| "AIMS <no-reply@localhost>".to_owned());
         if mail_from.parse::<lettre::message::Mailbox>().is_err() {
-            faults.push(format!("MAIL_FROM: {mail_from:?} is not an address such as AIMS <no-reply@example.org>"));
+            faults.push(format!(
+                "MAIL_FROM: {mail_from:?} is not an address such as AIMS <no-reply@example.org>"
+            ));
         }
         let signup = match value("SIGNUP").as_deref() {
             None | Some("open") => Signup::Open,
@@ -133,10 +246,18 @@ impl Config {
         };
         let config = Self {
             bind,
-            metrics_bind: parse(&mut faults, "METRICS_BIND", value("METRICS_BIND"), "an address and port"),
+            metrics_bind: parse(
+                &mut faults,
+                "METRICS_BIND",
+                value("METRICS_BIND"),
+                "an address and port",
+            ),
             database_url: value("DATABASE_URL"),
             database_owner_url: value("DATABASE_OWNER_URL"),
-            data: value("AIMS_DATA").map(PathBuf::from).unwrap_or_else(|| default_data(&value)),
+            data: value("AIMS_DATA")
+                .map(PathBuf::from)
+                .unwrap_or_else(|| default_data(&value)),
+            pg_bindir: value("PG_BINDIR").map(PathBuf::from),
             public_url,
             redis_url: value("REDIS_URL"),
             smtp_url: value("SMTP_URL"),
@@ -145,17 +266,48 @@ impl Config {
             signup,
             jwt_keys: value("JWT_KEYS").map(PathBuf::from),
             rate_limit: positive(&mut faults, "RATE_LIMIT", value("RATE_LIMIT"), 600),
-            workers: positive(&mut faults, "WORKERS", value("WORKERS"), std::thread::available_parallelism().map_or(2, usize::from)),
+            trusted_proxies,
+            workers: positive(
+                &mut faults,
+                "WORKERS",
+                value("WORKERS"),
+                std::thread::available_parallelism().map_or(2, usize::from),
+            ),
             db_connections: positive(&mut faults, "DB_CONNECTIONS", value("DB_CONNECTIONS"), 8),
             test_clock: switch(&mut faults, "AIMS_TEST_CLOCK", value("AIMS_TEST_CLOCK")),
-            log: value("LOG").unwrap_or_else(|| "info".to_owned()),
+            log: value("LOG").unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             log_json: value("LOG_FORMAT").as_deref() == Some("json"),
         };
-        if faults.is_empty() { Ok(config) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(faults)
+        }
     }
 }
 
-fn parse<T: std::str::FromStr>(faults: &mut Vec<String>, name: &str, value: Option<String>, wanted: &str) -> Option<T> {
+fn addresses(faults: &mut Vec<String>, name: &str, value: Option<String>) -> Vec<IpAddr> {
+    let list = value.unwrap_or_default();
+    let mut addresses = Vec::new();
+    for text in list
+        .split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+    {
+        match text.parse::<IpAddr>() {
+            Ok(address) => addresses.push(address.to_canonical()),
+            Err(error) => faults.push(format!("{name}: {text:?} is not an address ({error})")),
+        }
+    }
+    addresses
+}
+
+fn parse<T: std::str::FromStr>(
+    faults: &mut Vec<String>,
+    name: &str,
+    value: Option<String>,
+    wanted: &str,
+) -> Option<T> {
     let value = value?;
     let parsed = value.parse().ok();
     if parsed.is_none() {
@@ -164,7 +316,12 @@ fn parse<T: std::str::FromStr>(faults: &mut Vec<String>, name: &str, value: Opti
     parsed
 }
 
-fn positive<T: std::str::FromStr + Default + PartialEq>(faults: &mut Vec<String>, name: &str, value: Option<String>, default: T) -> T {
+fn positive<T: std::str::FromStr + Default + PartialEq>(
+    faults: &mut Vec<String>,
+    name: &str,
+    value: Option<String>,
+    default: T,
+) -> T {
     let Some(text) = value else { return default };
     match text.parse::<T>() {
         Ok(number) if number != T::default() => number,
@@ -188,9 +345,13 @@ fn switch(faults: &mut Vec<String>, name: &str, value: Option<String>) -> bool {
 
 fn url_of(faults: &mut Vec<String>, name: &str, value: &str, schemes: &[&str]) {
     let good = Url::parse(value).is_ok_and(|url| schemes.contains(&url.scheme()));
-    // Built-in and libpq-style key/value strings are taken for PostgreSQL too.
-    if !good && !(name.starts_with("DATABASE") && value.contains('=')) {
-        faults.push(format!("{name}: not an address that begins with {}://", schemes.join(":// or ")));
+    // PostgreSQL also takes strings of keys and values.
+    let keys_and_values = name.starts_with("DATABASE") && value.contains('=');
+    if !good && !keys_and_values {
+        faults.push(format!(
+            "{name}: not an address that begins with {}://",
+            schemes.join(":// or ")
+        ));
     }
 }
 

@@ -124,7 +124,10 @@ impl Problem {
 
     /// 401: no or bad credentials. The sentence never says which.
     pub fn unauthenticated() -> Self {
-        Self::new(ProblemType::Unauthenticated, "A valid access token is needed.")
+        Self::new(
+            ProblemType::Unauthenticated,
+            "A valid access token is needed.",
+        )
     }
 
     /// 403: visible, but not allowed.
@@ -134,7 +137,10 @@ impl Problem {
 
     /// 404: not there or not visible. One sentence for both, so that nothing can be told apart.
     pub fn not_found() -> Self {
-        Self::new(ProblemType::NotFound, "There is nothing at this address, or you may not see it.")
+        Self::new(
+            ProblemType::NotFound,
+            "There is nothing at this address, or you may not see it.",
+        )
     }
 
     /// 409: the state does not allow it.
@@ -144,13 +150,18 @@ impl Problem {
 
     /// 422: one fault at one place of the input.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::invalid_all(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
+        Self::invalid_all(vec![FieldError {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }])
     }
 
     /// 422: all faults of the input.
     pub fn invalid_all(errors: Vec<FieldError>) -> Self {
-        let mut problem =
-            Self::new(ProblemType::Invalid, "Some fields are not valid; see errors.");
+        let mut problem = Self::new(
+            ProblemType::Invalid,
+            "Some fields are not valid; see errors.",
+        );
         problem.errors = errors;
         problem
     }
@@ -164,8 +175,10 @@ impl Problem {
 
     /// 500 with a cause for the log.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        let mut problem =
-            Self::new(ProblemType::Internal, "The fault has been logged under the request id.");
+        let mut problem = Self::new(
+            ProblemType::Internal,
+            "The fault has been logged under the request id.",
+        );
         problem.cause = Some(cause.into());
         problem
     }
