@@ -147,6 +147,7 @@ CREATE TABLE outbox (
     reminder_id uuid,
     message_id text NOT NULL CONSTRAINT outbox_message_id_unique UNIQUE,
     recipient text NOT NULL,
+    recipient_name text,
     subject text NOT NULL,
     body_text text NOT NULL,
     body_html text NOT NULL,
@@ -158,9 +159,11 @@ CREATE TABLE outbox (
     created_at timestamptz NOT NULL,
     finished_at timestamptz
 );
-CREATE INDEX outbox_due ON outbox (send_after) WHERE state = 'queued';
+CREATE INDEX outbox_due ON outbox (send_after, id) WHERE state = 'queued';
+CREATE INDEX outbox_by_reminder ON outbox (reminder_id) WHERE state = 'queued' AND reminder_id IS NOT NULL;
 COMMENT ON TABLE outbox IS 'Mails to send. Written in the transaction that causes them; bodies are emptied once sent.';
-COMMENT ON COLUMN outbox.message_id IS 'Deterministic Message-ID: a second try after a crash is recognisable as the same mail.';
+COMMENT ON COLUMN outbox.message_id IS 'Left part of the Message-ID, made from what the mail is about: a second try after a crash is recognisable as the same mail.';
+COMMENT ON COLUMN outbox.leased_until IS 'Until when a worker has claimed it, by the database''s own clock.';
 
 CREATE TABLE kind_statuses (
     kind text NOT NULL,
@@ -170,4 +173,4 @@ CREATE TABLE kind_statuses (
 COMMENT ON TABLE kind_statuses IS 'Status values of each kind of record; filled from the program''s registry after migrations.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON users, consultancies, consultancy_members, tenants, engagements, memberships, sessions, invitations, outbox TO aims_app;
-GRANT SELECT ON kind_statuses TO aims_app;
+GRANT SELECT ON kind_statuses, __diesel_schema_migrations TO aims_app;

@@ -236,6 +236,8 @@ CREATE TABLE reminders (
     CONSTRAINT reminders_record FOREIGN KEY (tenant_id, record_id) REFERENCES records DEFERRABLE INITIALLY DEFERRED,
     CONSTRAINT reminders_recipient FOREIGN KEY (tenant_id, recipient_id) REFERENCES people DEFERRABLE INITIALLY DEFERRED
 );
+CREATE INDEX reminders_planned ON reminders (tenant_id) WHERE state = 'planned';
+CREATE INDEX reminders_by_time ON reminders (tenant_id, send_at);
 SELECT aims_tenant_table('reminders');
 COMMENT ON TABLE reminders IS 'Ledger: each reminder once, whatever replica plans it and however late.';
 COMMENT ON COLUMN reminders.lead_days IS 'Days before the due date; negative when overdue.';

@@ -1,0 +1,421 @@
+//! Who is calling, and which tenants may they reach.
+//!
+//! The token is verified and the account's memberships are read at most once a second; the truth
+//! is PostgreSQL, so a revoked session or an ended engagement is effective everywhere within
+//! [`FRESH`], and at once in the process that ended it (and in all that share a Redis).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, try_join};
+use quick_cache::sync::Cache;
+use uuid::Uuid;
+
+use super::platform::Platform;
+use super::roles::{FirmRole, Role, Roles};
+use super::tx::{Tenant, TenantTx};
+use crate::config::Config;
+use crate::http::edge::RequestId;
+use crate::http::limits;
+use crate::http::shared::Shared;
+use crate::problem::{Problem, Result};
+use crate::schema::{consultancy_members, engagements, memberships, sessions, tenants, users};
+
+/// How long what was read of a caller is believed.
+const FRESH: Duration = Duration::from_secs(1);
+/// Callers remembered at once; the least used make room.
+const REMEMBERED: usize = 10_000;
+
+/// What a valid access token says.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedIn {
+    /// The account.
+    pub user_id: Uuid,
+    /// The session the token belongs to.
+    pub session_id: Uuid,
+    /// When the token ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Verifies access tokens; `identity` implements it.
+pub trait VerifyToken: Send + Sync {
+    /// What the token says, if it is genuine and not expired at `now`.
+    fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<SignedIn>;
+}
+
+/// A person's place in a tenant.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Roles held there now; none for the owner of the firm that runs it, who manages the tenant
+    /// without seeing its records.
+    pub roles: Roles,
+    /// The firm that runs the tenant, if any.
+    pub consultancy_id: Option<Uuid>,
+}
+
+/// A person's place in a consultancy.
+#[derive(Clone, Copy, Debug)]
+pub struct FirmMembership {
+    /// The firm.
+    pub consultancy_id: Uuid,
+    /// The role there.
+    pub role: FirmRole,
+}
+
+/// Who is calling.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// What the token says.
+    pub signed_in: SignedIn,
+    /// The person's name.
+    pub name: String,
+    /// The person's address.
+    pub email: String,
+    /// Places in consultancies.
+    pub firms: Vec<FirmMembership>,
+    /// Tenants visible now.
+    pub tenants: Vec<Membership>,
+}
+
+impl Identity {
+    /// The account.
+    pub fn user_id(&self) -> Uuid {
+        self.signed_in.user_id
+    }
+
+    /// The person's place in a tenant; 404 when it is not visible.
+    pub fn tenant(&self, id: Uuid) -> Result<&Membership> {
+        self.tenants
+            .iter()
+            .find(|membership| membership.tenant.id == id)
+            .ok_or_else(Problem::not_found)
+    }
+
+    /// The person's role in a firm; 404 when they do not belong to it.
+    pub fn firm(&self, id: Uuid) -> Result<FirmRole> {
+        self.firms
+            .iter()
+            .find(|firm| firm.consultancy_id == id)
+            .map(|firm| firm.role)
+            .ok_or_else(Problem::not_found)
+    }
+}
+
+/// The callers of the last second, by token.
+pub struct Callers {
+    tokens: Arc<dyn VerifyToken>,
+    shared: Arc<dyn Shared>,
+    known: Cache<String, (Instant, Arc<Identity>)>,
+}
+
+impl Callers {
+    /// Verifies with `tokens`; revocations travel through `shared`.
+    pub fn new(tokens: Arc<dyn VerifyToken>, shared: Arc<dyn Shared>) -> Self {
+        Self {
+            tokens,
+            shared,
+            known: Cache::new(REMEMBERED),
+        }
+    }
+
+    /// Forgets what is known, because memberships, accounts or the clock have changed.
+    pub fn forget_all(&self) {
+        self.known.clear();
+    }
+
+    /// Makes a session's tokens worthless at once, here and where Redis is shared.
+    pub async fn revoke(&self, session: Uuid, until: Duration) {
+        self.shared.revoke(session, until).await;
+        self.forget_all();
+    }
+
+    /// Who sent this token.
+    pub async fn identify(&self, platform: &Platform, token: &str) -> Result<Arc<Identity>> {
+        let now = platform.clock().now();
+        let known = self
+            .known
+            .get(token)
+            .filter(|(at, who)| at.elapsed() < FRESH && who.signed_in.expires_at > now)
+            .map(|(_, who)| who);
+        let who = match known {
+            Some(who) => who,
+            None => {
+                let signed_in = self
+                    .tokens
+                    .verify(token, now)
+                    .ok_or_else(Problem::unauthenticated)?;
+                let read_at = Instant::now();
+                let who = Arc::new(load(platform, signed_in).await?);
+                self.known
+                    .insert(token.to_owned(), (read_at, Arc::clone(&who)));
+                who
+            }
+        };
+        if self.shared.is_revoked(who.signed_in.session_id).await {
+            return Err(Problem::unauthenticated());
+        }
+        Ok(who)
+    }
+}
+
+/// Reads what the account may reach, in one round trip.
+async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
+    let now = platform.clock().now();
+    let user_id = signed_in.user_id;
+    let session = sessions::table
+        .inner_join(users::table)
+        .filter(sessions::id.eq(signed_in.session_id))
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::revoked_at.is_null())
+        .filter(users::disabled_at.is_null())
+        .select((users::name, users::email));
+    let firms = consultancy_members::table
+        .filter(consultancy_members::user_id.eq(user_id))
+        .filter(consultancy_members::ended_at.is_null())
+        .select((
+            consultancy_members::consultancy_id,
+            consultancy_members::role,
+        ));
+    let places = memberships::table
+        .inner_join(tenants::table)
+        .left_join(engagements::table)
+        .filter(memberships::user_id.eq(user_id))
+        .filter(memberships::ended_at.is_null())
+        .select(Place::as_select());
+    let owned = tenants::table
+        .inner_join(
+            consultancy_members::table.on(consultancy_members::consultancy_id
+                .nullable()
+                .eq(tenants::consultancy_id)),
+        )
+        .filter(consultancy_members::user_id.eq(user_id))
+        .filter(consultancy_members::ended_at.is_null())
+        .filter(consultancy_members::role.eq(FirmRole::Owner.as_str()))
+        .select((
+            tenants::id,
+            tenants::name,
+            tenants::time_zone,
+            tenants::consultancy_id,
+        ));
+    let (session, firms, places, owned) = platform
+        .read(async |tx| {
+            tx.run(async |db| {
+                try_join!(
+                    session.first::<(String, String)>(&mut &*db),
+                    firms.load::<(Uuid, String)>(&mut &*db),
+                    places.load::<Place>(&mut &*db),
+                    owned.load::<(Uuid, String, String, Option<Uuid>)>(&mut &*db),
+                )
+            })
+            .await
+        })
+        .await
+        .map_err(|problem| match problem.status {
+            404 => Problem::unauthenticated(),
+            _ => problem,
+        })?;
+
+    let firms: Vec<_> = firms
+        .into_iter()
+        .filter_map(|(consultancy_id, role)| {
+            Some(FirmMembership {
+                consultancy_id,
+                role: role.parse().ok()?,
+            })
+        })
+        .collect();
+    let mut visible: Vec<Membership> = Vec::new();
+    let own = places.into_iter().filter_map(|place| place.at(now, &firms));
+    let managed = owned
+        .into_iter()
+        .map(|(id, name, zone, consultancy_id)| Membership {
+            tenant: Tenant {
+                id,
+                name,
+                zone: zone_of(&zone),
+            },
+            roles: Roles::default(),
+            consultancy_id,
+        });
+    for place in own.chain(managed) {
+        match visible
+            .iter_mut()
+            .find(|seen| seen.tenant.id == place.tenant.id)
+        {
+            Some(seen) => seen.roles = seen.roles.with(place.roles),
+            None => visible.push(place),
+        }
+    }
+    let (name, email) = session;
+    Ok(Identity {
+        signed_in,
+        name,
+        email,
+        firms,
+        tenants: visible,
+    })
+}
+
+/// People who hold a role in the tenant of a transaction today.
+pub async fn holders(tx: &mut TenantTx<'_>, role: Role) -> Result<Vec<Uuid>> {
+    let today = tx.today()?;
+    let query = memberships::table
+        .filter(memberships::tenant_id.eq(tx.scope()))
+        .filter(memberships::ended_at.is_null())
+        .filter(memberships::valid_from.le(today))
+        .filter(
+            memberships::valid_until
+                .is_null()
+                .or(memberships::valid_until.ge(today)),
+        )
+        .filter(memberships::roles.contains(vec![role.as_str()]))
+        .select(memberships::user_id);
+    tx.run(async |db| query.load(&mut &*db).await).await
+}
+
+/// The zone of a tenant; its name was checked when it was written.
+pub(crate) fn zone_of(name: &str) -> Tz {
+    name.parse().unwrap_or(Tz::UTC)
+}
+
+/// Firm, first day, last day, and when it was ended early.
+type EngagementRow = (Uuid, NaiveDate, Option<NaiveDate>, Option<DateTime<Utc>>);
+
+/// A membership with what decides whether it holds today.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = memberships, check_for_backend(diesel::pg::Pg))]
+struct Place {
+    roles: Vec<String>,
+    valid_from: NaiveDate,
+    valid_until: Option<NaiveDate>,
+    #[diesel(select_expression = (tenants::id, tenants::name, tenants::time_zone, tenants::consultancy_id))]
+    tenant: (Uuid, String, String, Option<Uuid>),
+    #[diesel(select_expression = (engagements::consultancy_id, engagements::starts_on, engagements::ends_on, engagements::ended_at).nullable())]
+    engagement: Option<EngagementRow>,
+}
+
+impl Place {
+    /// What it amounts to at `now`: a consultant needs a running engagement and a place in the
+    /// firm besides.
+    fn at(self, now: DateTime<Utc>, firms: &[FirmMembership]) -> Option<Membership> {
+        let (id, name, zone, consultancy_id) = self.tenant;
+        let zone = zone_of(&zone);
+        let today = now.with_timezone(&zone).date_naive();
+        let mut holds =
+            self.valid_from <= today && self.valid_until.is_none_or(|last| today <= last);
+        if let Some((firm, starts_on, ends_on, ended_at)) = self.engagement {
+            holds = holds
+                && ended_at.is_none()
+                && starts_on <= today
+                && ends_on.is_none_or(|last| today <= last)
+                && firms.iter().any(|place| place.consultancy_id == firm);
+        }
+        holds.then(|| Membership {
+            tenant: Tenant { id, name, zone },
+            roles: Roles::parse(self.roles.iter().map(String::as_str)),
+            consultancy_id,
+        })
+    }
+}
+
+/// Extractor: a signed-in person, within the limits of their account.
+#[derive(Clone)]
+pub struct Caller {
+    /// Who it is.
+    pub who: Arc<Identity>,
+    /// Id of the request.
+    pub request_id: Option<Arc<str>>,
+    pub(super) platform: Platform,
+}
+
+impl std::ops::Deref for Caller {
+    type Target = Identity;
+    fn deref(&self) -> &Identity {
+        &self.who
+    }
+}
+
+impl Caller {
+    /// The caller as the one who acts outside of any tenant.
+    pub fn actor(&self) -> super::Actor {
+        super::Actor::Person {
+            id: self.user_id(),
+            roles: Roles::default(),
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        if let Some(Met(met)) = req.extensions_mut().remove::<Met>() {
+            return std::future::ready(met).boxed_local();
+        }
+        let req = req.clone();
+        async move {
+            let platform = data::<Platform>(&req)?;
+            let callers = data::<Callers>(&req)?;
+            let shared = data::<Arc<dyn Shared>>(&req)?;
+            let config = data::<Config>(&req)?;
+            let token = bearer(&req).ok_or_else(Problem::unauthenticated)?;
+            let who = callers.identify(&platform, token).await?;
+            let verdict =
+                limits::account(shared.as_ref().as_ref(), config.rate_limit, who.user_id()).await?;
+            req.extensions_mut().insert(verdict);
+            let request_id = req
+                .extensions()
+                .get::<RequestId>()
+                .map(|id| Arc::clone(&id.0));
+            Ok(Self {
+                who,
+                request_id,
+                platform: platform.as_ref().clone(),
+            })
+        }
+        .boxed_local()
+    }
+}
+
+/// The caller, found before the handler's extractors run.
+struct Met(Result<Caller>);
+
+/// Middleware: finds out who calls before a handler's extractors are polled side by side.
+/// Whether they may call is then judged first, and somebody who may not learns nothing from how
+/// their body or query would have been judged.
+pub async fn meet<B: MessageBody>(
+    mut req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    if req.headers().contains_key(AUTHORIZATION) {
+        let met = Met(req.extract::<Caller>().await);
+        req.extensions_mut().insert(met);
+    }
+    next.call(req).await
+}
+
+/// A part that `app.rs` has put into every worker.
+pub(super) fn data<T: 'static>(req: &HttpRequest) -> Result<web::Data<T>> {
+    req.app_data::<web::Data<T>>()
+        .cloned()
+        .ok_or_else(|| Problem::internal(format!("{} is missing", std::any::type_name::<T>())))
+}
+
+fn bearer(req: &HttpRequest) -> Option<&str> {
+    let value = req.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
