@@ -1,0 +1,179 @@
+//! Conditional requests on the version of a resource (RFC 9110 section 13).
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use actix_web::{FromRequest, HttpRequest};
+
+use crate::problem::{Problem, ProblemType, Result};
+
+/// The strong entity tag of a version: `"v7"`.
+pub fn of(version: i32) -> String {
+    format!("\"v{version}\"")
+}
+
+/// `If-Match`, judged by [`IfMatch::require`] once the caller is known to be allowed.
+#[derive(Clone, Debug)]
+pub struct IfMatch(Tags);
+
+/// `If-None-Match`, for reads.
+#[derive(Clone, Debug)]
+pub struct IfNoneMatch(Tags);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Tags {
+    Missing,
+    Malformed,
+    Any,
+    List(Vec<Tag>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tag {
+    weak: bool,
+    /// With its quotes.
+    opaque: String,
+}
+
+impl IfMatch {
+    /// 428 without the header, 400 when it is malformed, 412 when no strong tag names `version`.
+    pub fn require(&self, version: i32) -> Result<()> {
+        let matched = match &self.0 {
+            Tags::Missing => {
+                return Err(Problem::new(
+                    ProblemType::PreconditionRequired,
+                    "Send the ETag you read in the If-Match header.",
+                ));
+            }
+            Tags::Malformed => {
+                return Err(Problem::malformed(
+                    "If-Match is neither * nor a list of quoted entity tags.",
+                ));
+            }
+            Tags::Any => true,
+            Tags::List(tags) => tags
+                .iter()
+                .any(|tag| !tag.weak && tag.opaque == of(version)),
+        };
+        if matched {
+            return Ok(());
+        }
+        Err(Problem::new(
+            ProblemType::PreconditionFailed,
+            "The resource is now at another version; read it again.",
+        ))
+    }
+}
+
+impl IfNoneMatch {
+    /// Whether the client already has `version` (weak comparison), so that 304 is the answer.
+    pub fn matches(&self, version: i32) -> bool {
+        match &self.0 {
+            Tags::Missing | Tags::Malformed => false,
+            Tags::Any => true,
+            Tags::List(tags) => tags.iter().any(|tag| tag.opaque == of(version)),
+        }
+    }
+}
+
+impl FromRequest for IfMatch {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(read(req, IF_MATCH))))
+    }
+}
+
+impl FromRequest for IfNoneMatch {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(read(req, IF_NONE_MATCH))))
+    }
+}
+
+fn read(req: &HttpRequest, name: HeaderName) -> Tags {
+    let mut lines = Vec::new();
+    for value in req.headers().get_all(name) {
+        match value.to_str() {
+            Ok(line) => lines.push(line),
+            Err(_) => return Tags::Malformed,
+        }
+    }
+    if lines.is_empty() {
+        return Tags::Missing;
+    }
+    parse(&lines.join(","))
+}
+
+fn parse(header: &str) -> Tags {
+    if header.trim() == "*" {
+        return Tags::Any;
+    }
+    let mut tags = Vec::new();
+    let mut rest = header.trim_matches([' ', '\t', ',']);
+    while !rest.is_empty() {
+        let (weak, quoted) = match rest.strip_prefix("W/") {
+            Some(quoted) => (true, quoted),
+            None => (false, rest),
+        };
+        let Some((opaque, after)) = quoted
+            .strip_prefix('"')
+            .and_then(|body| body.split_once('"'))
+        else {
+            return Tags::Malformed;
+        };
+        tags.push(Tag {
+            weak,
+            opaque: format!("\"{opaque}\""),
+        });
+        let trimmed = after.trim_start_matches([' ', '\t']);
+        if !trimmed.is_empty() && !trimmed.starts_with(',') {
+            return Tags::Malformed;
+        }
+        rest = trimmed.trim_start_matches([' ', '\t', ',']);
+    }
+    if tags.is_empty() {
+        Tags::Malformed
+    } else {
+        Tags::List(tags)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(header: &str, version: i32) -> u16 {
+        IfMatch(parse(header))
+            .require(version)
+            .map_or_else(|problem| problem.status, |()| 200)
+    }
+
+    #[test]
+    fn if_match_compares_strongly() {
+        assert_eq!(status("\"v7\"", 7), 200);
+        assert_eq!(status("\"v1\" , \"v7\"", 7), 200);
+        assert_eq!(status("\"a,b\",\"v7\"", 7), 200);
+        assert_eq!(status("*", 7), 200);
+        assert_eq!(status("\"v6\"", 7), 412);
+        assert_eq!(status("W/\"v7\"", 7), 412);
+        for malformed in ["v7", "\"v7", "\"v7\" \"v8\"", "", ",", "w/\"v7\""] {
+            assert_eq!(status(malformed, 7), 400, "{malformed}");
+        }
+        assert_eq!(IfMatch(Tags::Missing).require(7).unwrap_err().status, 428);
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly() {
+        assert!(IfNoneMatch(parse("W/\"v7\"")).matches(7));
+        assert!(IfNoneMatch(parse("*")).matches(7));
+        assert!(!IfNoneMatch(parse("\"v6\"")).matches(7));
+        assert!(!IfNoneMatch(parse("v7")).matches(7));
+        assert!(!IfNoneMatch(Tags::Missing).matches(7));
+    }
+}
