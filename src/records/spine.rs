@@ -1,0 +1,85 @@
+//! The fields that every record has, as schemas.
+
+use serde_json::{Map, Value, json};
+
+use super::kind::{PERSON, REFERS_TO};
+
+/// Longest title, in characters.
+const TITLE_LIMIT: u32 = 200;
+
+/// Fields of the spine that clients write.
+pub(super) const WRITABLE: &[&str] = &["title", "owner_id", "next_review_on"];
+/// Fields of the spine that the server writes.
+pub(super) const READ_ONLY: &[&str] = &[
+    "id",
+    "ref",
+    "status",
+    "version",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "updated_by",
+    "archived_at",
+];
+
+fn person(about: &str, read_only: bool) -> Value {
+    let mut schema = json!({"type": ["string", "null"], "format": "uuid", "description": about, REFERS_TO: PERSON});
+    if let (true, Value::Object(keys)) = (read_only, &mut schema) {
+        keys.insert("readOnly".to_owned(), json!(true));
+    }
+    schema
+}
+
+fn properties() -> Map<String, Value> {
+    let properties = json!({
+        "id": {"type": "string", "format": "uuid", "readOnly": true, "description": "Made by the server, UUIDv7."},
+        "ref": {"type": "string", "readOnly": true, "description": "What people call it; counted for each tenant and kind.", "example": "RSK-014"},
+        "title": {"type": "string", "minLength": 1, "maxLength": TITLE_LIMIT, "pattern": "\\S", "description": "Title."},
+        "status": {"type": "string", "readOnly": true, "description": "State in its lifecycle; changes only through transitions."},
+        "version": {"type": "integer", "format": "int32", "readOnly": true, "description": "Counts changes; the ETag."},
+        "owner_id": person("The person responsible.", false),
+        "next_review_on": {"type": ["string", "null"], "format": "date", "description": "Civil date of the next review; reminders are sent before it."},
+        "created_at": {"type": "string", "format": "date-time", "readOnly": true, "description": "UTC."},
+        "created_by": person("Who made it; null for the system.", true),
+        "updated_at": {"type": "string", "format": "date-time", "readOnly": true, "description": "UTC."},
+        "updated_by": person("Who changed it last; null for the system.", true),
+        "archived_at": {"type": ["string", "null"], "format": "date-time", "readOnly": true, "description": "When it was archived."},
+    });
+    match properties {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn fields_of(body_schema: &Value) -> Map<String, Value> {
+    let fields = body_schema.get("properties").and_then(Value::as_object);
+    fields.cloned().unwrap_or_default()
+}
+
+/// Schema of what clients send: the writable spine and the body, flat.
+pub(super) fn input_schema(body_schema: &Value) -> Value {
+    let mut all = properties();
+    all.extend(fields_of(body_schema));
+    let mut required = vec![json!("title")];
+    let of_body = body_schema.get("required").and_then(Value::as_array);
+    let read_only = |name: &Value| {
+        let field = name.as_str().and_then(|name| all.get(name));
+        field.and_then(|field| field.get("readOnly")) == Some(&json!(true))
+    };
+    required.extend(
+        of_body
+            .into_iter()
+            .flatten()
+            .filter(|name| !read_only(name))
+            .cloned(),
+    );
+    json!({"type": "object", "properties": all, "required": required, "additionalProperties": false})
+}
+
+/// Schema of what clients get: the whole record, flat, every field present.
+pub(super) fn output_schema(body_schema: &Value, about: &str) -> Value {
+    let mut all = properties();
+    all.extend(fields_of(body_schema));
+    let required: Vec<_> = all.keys().cloned().collect();
+    json!({"type": "object", "description": about, "properties": all, "required": required})
+}
