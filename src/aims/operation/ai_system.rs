@@ -1,0 +1,183 @@
+//! AI systems (clause 8): what they are for, how they work, where they stand in their life cycle.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::problem::{Problem, Result};
+use crate::records::{Kind, KindInfo, Lifecycle, Record, Ref, lifecycle};
+use crate::tenancy::{Role, Roles, TenantTx};
+
+/// An AI system.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AiSystem {
+    /// What it is for.
+    #[schema(min_length = 1, max_length = 4000)]
+    pub purpose: String,
+    /// How it is meant to be used.
+    #[schema(min_length = 1, max_length = 4000)]
+    pub intended_use: String,
+    /// How people will plausibly misuse it.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    pub foreseeable_misuse: Vec<String>,
+    /// How it works.
+    pub technique: Technique,
+    /// How far it acts by itself: 0 not at all, 5 fully.
+    #[schema(minimum = 0, maximum = 5)]
+    pub autonomy: u8,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Who supplies it, if it is not built in-house.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub supplier_name: Option<String>,
+    /// Who uses it.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    pub users: Option<String>,
+    /// Whom its results affect.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    pub affected_groups: Vec<String>,
+    /// What its results do to decisions about people.
+    pub decision_effect: DecisionEffect,
+    /// Whether it processes personal data.
+    pub personal_data: bool,
+    /// Where it is used: ISO 3166-1 alpha-2 codes.
+    #[serde(default)]
+    #[schema(max_items = 250)]
+    pub regions: Vec<String>,
+    /// Whether it is inside the scope of the AIMS.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub in_scope: bool,
+    /// How much depends on it: 1 little, 5 everything.
+    #[schema(minimum = 1, maximum = 5)]
+    pub criticality: u8,
+    /// Version of the model in use.
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    pub model_version: Option<String>,
+    /// It was live before the AIMS began: it enters at operation and catches up.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub legacy: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A reference to an AI system.
+pub type AiSystemId = Ref<AiSystem>;
+
+/// How an AI system works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Technique {
+    /// Rules and logic.
+    Rules,
+    /// Regression, trees, boosting.
+    ClassicalMl,
+    /// Neural networks.
+    DeepLearning,
+    /// Makes text, images, sound or code.
+    Generative,
+    /// Plans and acts through tools.
+    Agentic,
+    /// Several of these.
+    Hybrid,
+}
+
+/// Where an AI system comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// In-house.
+    Built,
+    /// From a supplier.
+    Bought,
+    /// Part of another product.
+    Embedded,
+    /// Open source.
+    OpenSource,
+}
+
+/// What results do to decisions about people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionEffect {
+    /// Nothing.
+    None,
+    /// They inform.
+    Assist,
+    /// They decide, a human confirms.
+    DecideWithHuman,
+    /// They decide alone.
+    DecideAlone,
+}
+
+impl Kind for AiSystem {
+    const INFO: KindInfo = KindInfo {
+        name: "ai_system",
+        path: "ai-systems",
+        prefix: "AIS",
+        one: "AI system",
+        many: "AI systems",
+        clauses: &["8.1", "A.6.1.2", "A.6.1.3", "A.9.4"],
+        about: "An AI system the organisation develops, provides or uses. Its state is its stage in the life cycle.",
+    };
+    const AUTHORS: Roles = Roles::of(&[Role::SystemOwner, Role::AimsManager, Role::Consultant, Role::Lead]);
+
+    fn lifecycle() -> Lifecycle<Self> {
+        lifecycle! {
+            start inception;
+            frozen [rejected, retired];
+            inception -> design_development by [SystemOwner, AimsManager];
+            inception -> operation_monitoring by [SystemOwner, AimsManager] if [is_legacy];
+            design_development -> verification_validation by [SystemOwner, AimsManager];
+            verification_validation -> design_development by [SystemOwner, AimsManager] => asks_reason;
+            verification_validation -> deployment by [SystemOwner, AimsManager];
+            deployment -> operation_monitoring by [SystemOwner, AimsManager];
+            operation_monitoring -> re_evaluation by [SystemOwner, AimsManager];
+            re_evaluation -> operation_monitoring by [SystemOwner, AimsManager];
+            re_evaluation -> design_development by [SystemOwner, AimsManager];
+            inception -> rejected by [AimsManager] => asks_reason;
+            design_development -> rejected by [AimsManager] => asks_reason;
+            verification_validation -> rejected by [AimsManager] => asks_reason;
+            deployment -> suspended by [Overseer, SystemOwner] => asks_reason;
+            operation_monitoring -> suspended by [Overseer, SystemOwner] => asks_reason;
+            suspended -> operation_monitoring by [AimsManager] => asks_reason;
+            any -> retired by [SystemOwner, AimsManager] => asks_reason;
+        }
+    }
+
+    fn example() -> Value {
+        json!({
+            "title": "LoanLens",
+            "purpose": "Credit score of consumers",
+            "intended_use": "Ranks loan applications; a human decides below the cut-off",
+            "foreseeable_misuse": ["Declining by score alone"],
+            "technique": "classical_ml",
+            "autonomy": 2,
+            "origin": "built",
+            "users": "Credit officers",
+            "affected_groups": ["applicants", "applicants with thin credit file"],
+            "decision_effect": "decide_with_human",
+            "personal_data": true,
+            "regions": ["NL"],
+            "criticality": 5,
+            "model_version": "2.3",
+        })
+    }
+}
+
+/// Only a system that was live before the AIMS began skips the stages before operation.
+async fn is_legacy(system: &Record<AiSystem>, _tx: &mut TenantTx<'_>) -> Result<()> {
+    match system.body.legacy {
+        true => Ok(()),
+        false => Err(Problem::rule("SYS-1", "Only a system marked legacy enters at operation.")),
+    }
+}

@@ -1,0 +1,3 @@
+//! Clause 6: risks and opportunities.
+
+automod::dir!(pub "src/aims/risk_opp");

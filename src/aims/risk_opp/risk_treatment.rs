@@ -1,0 +1,152 @@
+//! Treatments of AI risks (clauses 6.1.3 and 8.3): what is done, by when, and whether it worked.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::risk::{RiskId, TreatmentOption, send_back};
+use crate::catalog::{self, UnitKind};
+use crate::problem::{FieldError, Problem, Result};
+use crate::records::{Deadline, Filter, Kind, KindInfo, Lifecycle, Record, lifecycle};
+use crate::tenancy::{Role, Roles, TenantTx};
+
+/// A treatment.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RiskTreatment {
+    /// The risk it treats.
+    pub risk_id: RiskId,
+    /// What is done about the risk.
+    pub option: TreatmentOption,
+    /// Annex A controls it uses, such as `A.7.4`.
+    #[serde(default)]
+    #[schema(max_items = 38)]
+    pub controls: Vec<String>,
+    /// What is done.
+    #[schema(min_length = 1, max_length = 4000)]
+    pub action: String,
+    /// Civil date by which it is implemented.
+    #[schema(value_type = String, format = Date)]
+    pub due_on: NaiveDate,
+    /// People, money and tools it takes.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    pub resources: Option<String>,
+    /// What should be left of the risk, in words.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    pub expected_residual: Option<String>,
+    /// How it will show that the treatment works.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    pub effectiveness_measure: Option<String>,
+    /// What the measure showed.
+    #[serde(default)]
+    #[schema(max_length = 4000)]
+    pub effectiveness_result: Option<String>,
+    /// How far it is.
+    #[serde(default)]
+    #[schema(max_length = 4000)]
+    pub progress: Option<String>,
+}
+
+impl Kind for RiskTreatment {
+    const INFO: KindInfo = KindInfo {
+        name: "risk_treatment",
+        path: "risk-treatments",
+        prefix: "TRT",
+        one: "risk treatment",
+        many: "risk treatments",
+        clauses: &["6.1.3", "8.3"],
+        about: "What is done about a risk, by when, and how it shows that it works. The risk owner approves it; its plan is frozen then.",
+    };
+    const AUTHORS: Roles = Roles::of(&[
+        Role::RiskOwner,
+        Role::SystemOwner,
+        Role::ProcessOwner,
+        Role::AimsManager,
+        Role::Consultant,
+        Role::Lead,
+    ]);
+    const FILTERS: &'static [Filter] = &[Filter::Risk];
+    const STAYS_OPEN: &'static [&'static str] = &["effectiveness_result", "progress"];
+
+    fn lifecycle() -> Lifecycle<Self> {
+        lifecycle! {
+            start proposed;
+            frozen [approved, in_progress, implemented, effective, cancelled];
+            proposed -> approved by [RiskOwner] => approves;
+            approved -> in_progress by [RiskOwner, SystemOwner, ProcessOwner, AimsManager];
+            in_progress -> implemented by [RiskOwner, SystemOwner, ProcessOwner, AimsManager];
+            implemented -> effective by [RiskOwner, AimsManager] if [shows_effect];
+            implemented -> ineffective by [RiskOwner, AimsManager] => asks_reason;
+            ineffective -> proposed by [RiskOwner, SystemOwner, ProcessOwner, AimsManager, Consultant, Lead];
+            any -> cancelled by [RiskOwner, AimsManager] => asks_reason;
+        }
+    }
+
+    async fn settle(record: &mut Record<Self>, _before: Option<&Self>, _tx: &mut TenantTx<'_>) -> Result<()> {
+        let unknown: Vec<_> = record
+            .body
+            .controls
+            .iter()
+            .enumerate()
+            .filter(|(_, control)| !is_control(control))
+            .map(|(index, _)| FieldError {
+                pointer: format!("/controls/{index}"),
+                detail: "There is no such control in Annex A.".to_owned(),
+            })
+            .collect();
+        if unknown.is_empty() { Ok(()) } else { Err(Problem::invalid_all(unknown)) }
+    }
+
+    async fn moved(record: &mut Record<Self>, _from: &str, tx: &mut TenantTx<'_>) -> Result<()> {
+        if record.status == "ineffective" {
+            let reason = format!("treatment {} turned out ineffective", record.reference);
+            send_back(tx, record.body.risk_id, &reason).await?;
+        }
+        Ok(())
+    }
+
+    fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
+        let running = ["proposed", "approved", "in_progress"].contains(&record.status.as_str());
+        let roles = match record.owner_id {
+            Some(_) => Roles::default(),
+            None => Roles::of(&[Role::RiskOwner]),
+        };
+        let action = Deadline {
+            name: "action".into(),
+            due_on: record.body.due_on,
+            person: record.owner_id,
+            roles,
+        };
+        if running { vec![action] } else { Vec::new() }
+    }
+
+    fn example() -> Value {
+        json!({
+            "title": "Bias constraint in training",
+            "risk_id": "019416c0-9b1c-7d2e-8f3a-5b6c7d8e9f01",
+            "option": "reduce",
+            "controls": ["A.7.4", "A.6.2.4"],
+            "action": "Train with a fairness constraint and test the selection ratio of every release",
+            "due_on": "2027-03-10",
+            "resources": "Two weeks of the data team",
+            "expected_residual": "2 x 4",
+            "effectiveness_measure": "Selection ratio of at least 0.8 on the test set",
+        })
+    }
+}
+
+fn is_control(unit: &str) -> bool {
+    catalog::unit("iso42001", unit).is_some_and(|unit| unit.kind == UnitKind::Control)
+}
+
+/// Effective is what the measure showed, not what was hoped.
+async fn shows_effect(treatment: &Record<RiskTreatment>, _tx: &mut TenantTx<'_>) -> Result<()> {
+    match treatment.body.effectiveness_result.as_deref().map(str::trim) {
+        Some(result) if !result.is_empty() => Ok(()),
+        _ => Err(Problem::rule("RSK-2", "effectiveness_result must say what the measure showed.")),
+    }
+}
