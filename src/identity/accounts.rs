@@ -1,0 +1,194 @@
+//! Accounts: one for a person across all firms and tenants, known by an e-mail address.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::passwords;
+use crate::problem::{Problem, Result};
+use crate::schema::users;
+use crate::tenancy::TenantTx;
+
+/// Characters of the longest address (RFC 5321 section 4.5.3.1).
+const LONGEST_EMAIL: usize = 254;
+
+/// An e-mail address as accounts are known by: checked, trimmed, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    /// Reads an address; 422 at `pointer` when it is none.
+    pub fn parse(text: &str, pointer: &str) -> Result<Self> {
+        let normal = text.trim().to_lowercase();
+        let good = normal.is_ascii()
+            && normal.len() <= LONGEST_EMAIL
+            && normal.parse::<lettre::Address>().is_ok();
+        if good {
+            Ok(Self(normal))
+        } else {
+            Err(Problem::invalid(
+                pointer,
+                "must be an e-mail address such as ana@example.org",
+            ))
+        }
+    }
+
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An account.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = users, check_for_backend(diesel::pg::Pg))]
+pub struct Account {
+    /// Its id.
+    pub id: Uuid,
+    /// Its address.
+    pub email: String,
+    /// The person's name.
+    pub name: String,
+    /// Argon2id, PHC string.
+    pub password_hash: String,
+    /// Language tag of mails.
+    pub locale: String,
+    /// IANA zone of the person.
+    pub time_zone: String,
+    /// Whether reminders come by mail.
+    pub notify_by_mail: bool,
+    /// Optimistic lock.
+    pub version: i32,
+    /// Since when it cannot sign in.
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The account with this address, disabled ones too.
+pub async fn by_email(tx: &mut TenantTx<'_>, email: &Email) -> Result<Option<Account>> {
+    let query = users::table
+        .filter(users::email.eq(email.as_str()))
+        .select(Account::as_select());
+    tx.run(async |db| query.first(&mut &*db).await.optional())
+        .await
+}
+
+/// The account with this id.
+pub async fn by_id(tx: &mut TenantTx<'_>, id: Uuid) -> Result<Account> {
+    let query = users::table.find(id).select(Account::as_select());
+    tx.run(async |db| query.first(&mut &*db).await).await
+}
+
+/// 409: what was checked of an account may not hold any more.
+pub fn just_changed() -> Problem {
+    Problem::conflict("The account has just been changed elsewhere; try again.")
+}
+
+/// A person who will get an account.
+pub struct NewAccount {
+    /// Its id.
+    pub id: Uuid,
+    /// Its address.
+    pub email: Email,
+    /// The person's name.
+    pub name: String,
+    /// Hash of the password.
+    pub password_hash: String,
+}
+
+impl NewAccount {
+    /// Checks the password and hashes it; 422 at `pointer` when it is not good enough.
+    pub async fn prepare(
+        email: Email,
+        name: String,
+        password: String,
+        pointer: &str,
+    ) -> Result<Self> {
+        if let Some(fault) = passwords::fault(&password, email.as_str()) {
+            return Err(Problem::invalid(pointer, fault));
+        }
+        Ok(Self {
+            id: Uuid::now_v7(),
+            email,
+            name,
+            password_hash: passwords::hash(password).await?,
+        })
+    }
+
+    /// Makes the account; the transaction must be in the scope of its id.
+    pub async fn insert(self, tx: &mut TenantTx<'_>) -> Result<()> {
+        let Self {
+            id,
+            email,
+            name,
+            password_hash,
+        } = self;
+        let row = diesel::insert_into(users::table).values((
+            users::id.eq(id),
+            users::email.eq(email.as_str()),
+            users::name.eq(&name),
+            users::password_hash.eq(password_hash),
+            users::created_at.eq(tx.now()),
+            users::updated_at.eq(tx.now()),
+        ));
+        tx.run(async |db| row.execute(&mut &*db).await).await?;
+        // No personal data: events outlive the account.
+        tx.event("account.created", "account", id, &json!({}))
+    }
+}
+
+/// 422 when a name has control characters or nothing visible; bidirectional controls are
+/// refused, because they make one name look like another (UTS 39).
+pub fn check_name(name: &str, pointer: &str) -> Result<()> {
+    let forbidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    };
+    if name.trim().is_empty() {
+        return Err(Problem::invalid(pointer, "must not be empty"));
+    }
+    if name.trim() != name || name.chars().any(forbidden) {
+        return Err(Problem::invalid(
+            pointer,
+            "must not have control characters, or white space at its ends",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_normalised_and_checked() {
+        let email = Email::parse(" Ana@Example.ORG ", "/email").unwrap();
+        assert_eq!(email.as_str(), "ana@example.org");
+        for bad in [
+            "",
+            "ana",
+            "@example.org",
+            "a b@example.org",
+            "a@b\r\nBcc: c@d.org",
+        ] {
+            assert_eq!(
+                Email::parse(bad, "/email").unwrap_err().status,
+                422,
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_show_what_they_are() {
+        assert!(check_name("Ana Gómez", "/name").is_ok());
+        for bad in ["", "  ", "Ana\n", "An\u{202e}a", " Ana"] {
+            assert!(check_name(bad, "/name").is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! People: accounts, sign-in, sessions, access tokens and their keys, invitations.
+//!
+//! | file | question |
+//! |---|---|
+//! | `keys.rs` | which keys sign and verify access tokens? |
+//! | `tokens.rs` | is this access token genuine? |
+//! | `refresh.rs` | what does a refresh token look like, and which one follows it? |
+//! | `sessions.rs` | how does a sign-in begin, go on and end? |
+//! | `passwords.rs` | is this the password, and is it good enough? |
+//! | `accounts.rs` | who has an account? |
+//! | `desk.rs` | what does a handler need before anybody is signed in? |
+//! | `throttle.rs` | how often may somebody try? |
+//! | `cookies.rs` | how does a browser keep its refresh token? |
+//! | `grants.rs` | who may give which role in a tenant? |
+//! | `invitations.rs` | how is somebody invited, and what do they join? |
+//! | `joining.rs` | what does accepting an invitation lead to? |
+//! | `listing.rs`, `patch.rs` | how are lists cut into pages, and how are patches read? |
+//! | `routes/` | the operations over HTTP |
+
+pub mod accounts;
+mod cookies;
+pub mod desk;
+pub mod grants;
+pub mod invitations;
+pub(crate) mod joining;
+pub mod keys;
+pub mod listing;
+pub mod passwords;
+pub mod patch;
+mod refresh;
+mod routes;
+pub mod sessions;
+pub mod throttle;
+pub mod tokens;
+
+pub use keys::Keys;
+pub use routes::routes;
+pub use tokens::Tokens;

@@ -1,0 +1,71 @@
+//! How often somebody may try: buckets for an account and for an address.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpRequest, web};
+
+use super::accounts::Email;
+use crate::config::Config;
+use crate::http::json::sha256;
+use crate::http::limits::{address, too_many};
+use crate::http::shared::{Quota, Shared};
+use crate::problem::Result;
+
+/// Wrong passwords for one account.
+const ACCOUNT: Quota = Quota {
+    burst: 10,
+    per: Duration::from_secs(15 * 60),
+};
+/// Tries to sign in from one address in a quarter of an hour, as a part of `RATE_LIMIT`.
+const LOGIN_PART: u32 = 6;
+/// Sign-ups from one address in an hour, as a part of `RATE_LIMIT`.
+const SIGNUP_PART: u32 = 30;
+
+/// A quota for an address: a part of the requests it has in a minute.
+fn of_address(req: &HttpRequest, part: u32, per: Duration) -> Quota {
+    let limit = req
+        .app_data::<web::Data<Config>>()
+        .map_or(1, |config| config.rate_limit);
+    Quota {
+        burst: (limit / part).max(1),
+        per,
+    }
+}
+
+/// Counts a try with a password: 429 when the account or the address has had too many.
+pub async fn password(shared: &Arc<dyn Shared>, req: &HttpRequest, email: &Email) -> Result<()> {
+    let quota = of_address(req, LOGIN_PART, ACCOUNT.per);
+    take(shared, &format!("login:address:{}", address(req)), quota).await?;
+    take(shared, &account(email), ACCOUNT).await
+}
+
+/// The password was right: the tries before it do not count.
+pub async fn password_was_right(shared: &Arc<dyn Shared>, email: &Email) {
+    shared.forget(&account(email)).await;
+}
+
+/// Counts a sign-up.
+pub async fn signup(shared: &Arc<dyn Shared>, req: &HttpRequest) -> Result<()> {
+    let quota = of_address(req, SIGNUP_PART, Duration::from_secs(60 * 60));
+    take(shared, &format!("signup:address:{}", address(req)), quota).await
+}
+
+async fn take(shared: &Arc<dyn Shared>, bucket: &str, quota: Quota) -> Result<()> {
+    let verdict = shared.take(bucket, quota).await;
+    if verdict.allowed {
+        Ok(())
+    } else {
+        Err(too_many(&verdict))
+    }
+}
+
+/// The bucket of an account, whether it exists or not; the address itself stays out of Redis.
+fn account(email: &Email) -> String {
+    let [a, b, c, d, e, f, g, h, ..] = sha256(email.as_str().as_bytes());
+    let short = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+    format!("login:account:{short:016x}")
+}
+
+/// The shared buckets, as `app.rs` hands them to handlers.
+pub type Buckets = web::Data<Arc<dyn Shared>>;
