@@ -1,0 +1,218 @@
+//! What is due in a tenant, for reading.
+
+use actix_web::{get, web};
+use chrono::{NaiveDate, TimeDelta};
+use diesel::prelude::*;
+use diesel::result::QueryResult;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::ledger::Open;
+use super::routes::{page, position};
+use crate::http::cursor::Cursors;
+use crate::http::query::Params;
+use crate::problem::Result;
+use crate::schema::{deadlines, records};
+use crate::tenancy::{Access, Reads};
+
+/// Days before the due date from which a deadline is due soon.
+const DUE_SOON_DAYS: i64 = 30;
+
+/// Where a page begins: after this due date, record and name.
+type Position = (NaiveDate, Uuid, String);
+
+/// Something that is due.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Deadline)]
+pub struct DeadlineItem {
+    /// The record.
+    pub record_id: Uuid,
+    /// Kind of the record.
+    #[schema(example = "risk")]
+    pub kind: String,
+    /// Reference of the record.
+    #[schema(example = "RSK-014")]
+    pub r#ref: String,
+    /// Title of the record.
+    pub title: String,
+    /// Name of the deadline within the record.
+    #[schema(example = "review")]
+    pub name: String,
+    /// Due date.
+    pub due_on: NaiveDate,
+    /// The person responsible.
+    pub person_id: Option<Uuid>,
+    /// Roles whose holders are reminded too.
+    pub roles: Vec<String>,
+    /// How near it is.
+    pub state: DueState,
+}
+
+/// How near a due date is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DueState {
+    /// Past.
+    Overdue,
+    /// Today or within 30 days.
+    DueSoon,
+    /// Later.
+    Open,
+}
+
+/// A page of deadlines.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeadlinePage {
+    /// Deadlines, the earliest first.
+    pub items: Vec<DeadlineItem>,
+    /// Cursor of the next page, if there is one.
+    pub next_cursor: Option<String>,
+}
+
+impl DueState {
+    fn of(due_on: NaiveDate, today: NaiveDate) -> Self {
+        match (due_on - today).num_days() {
+            ..0 => Self::Overdue,
+            0..=DUE_SOON_DAYS => Self::DueSoon,
+            _ => Self::Open,
+        }
+    }
+
+    /// First and last day of the state.
+    fn days(self, today: NaiveDate) -> (Option<NaiveDate>, Option<NaiveDate>) {
+        let soon = today + TimeDelta::days(DUE_SOON_DAYS);
+        match self {
+            Self::Overdue => (None, today.pred_opt()),
+            Self::DueSoon => (Some(today), Some(soon)),
+            Self::Open => (soon.succ_opt(), None),
+        }
+    }
+}
+
+impl std::str::FromStr for DueState {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "overdue" => Ok(Self::Overdue),
+            "due_soon" => Ok(Self::DueSoon),
+            "open" => Ok(Self::Open),
+            _ => Err(()),
+        }
+    }
+}
+
+impl DeadlineItem {
+    fn new(open: Open, today: NaiveDate) -> Self {
+        let Open {
+            record_id,
+            name,
+            due_on,
+            set_on: _,
+            person_id,
+            roles,
+            record: (kind, r#ref, title),
+        } = open;
+        Self {
+            record_id,
+            kind,
+            r#ref,
+            title,
+            name,
+            due_on,
+            person_id,
+            roles,
+            state: DueState::of(due_on, today),
+        }
+    }
+}
+
+/// List deadlines
+///
+/// What is due in the tenant, the earliest first; a deadline is gone once it is met.
+#[utoipa::path(
+    tag = "Reminders",
+    operation_id = "list_deadlines",
+    params(
+        ("tenant_id" = Uuid, Path, description = "The tenant"),
+        ("from" = Option<NaiveDate>, Query, description = "First due date", example = "2027-01-01"),
+        ("until" = Option<NaiveDate>, Query, description = "Last due date", example = "2027-03-31"),
+        ("state" = Option<DueState>, Query, description = "How near it is"),
+        ("limit" = Option<i64>, Query, description = "Items of a page", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "Where the page begins, from `next_cursor`"),
+    ),
+    responses((status = 200, description = "A page of deadlines.", body = DeadlinePage)),
+    security(("bearer" = []))
+)]
+#[get("/v1/tenants/{tenant_id}/deadlines")]
+pub(super) async fn list_deadlines(
+    access: Access<Reads>,
+    cursors: web::Data<Cursors>,
+    mut params: Params,
+) -> Result<web::Json<DeadlinePage>> {
+    let (tenant_id, limit) = (access.tenant_id(), params.limit()?);
+    let from: Option<NaiveDate> = params.take_as("from", "a date such as 2027-01-01")?;
+    let until: Option<NaiveDate> = params.take_as("until", "a date such as 2027-03-31")?;
+    let state: Option<DueState> = params.take_as("state", "overdue, due_soon or open")?;
+    let context = format!("deadlines|{tenant_id}|{from:?}|{until:?}|{state:?}");
+    let after: Option<Position> = position(&mut params, &cursors, &context)?;
+    params.finish()?;
+    let (found, today) = access
+        .read(async |tx| {
+            let today = tx.today()?;
+            let (first, last) = state.map_or((None, None), |state| state.days(today));
+            let days = [from.max(first), until.into_iter().chain(last).min()];
+            let found = tx
+                .run(async |db| due(db, tenant_id, days, after, limit + 1).await)
+                .await?;
+            Ok((found, today))
+        })
+        .await?;
+    let (found, next_cursor) = page(found, limit, |last| {
+        cursors.seal(&context, &json!((last.due_on, last.record_id, &last.name)))
+    });
+    let items = found
+        .into_iter()
+        .map(|open| DeadlineItem::new(open, today))
+        .collect();
+    Ok(web::Json(DeadlinePage { items, next_cursor }))
+}
+
+/// The deadlines of records that are not archived, between two days, after a position.
+async fn due(
+    db: &AsyncPgConnection,
+    tenant_id: Uuid,
+    [first, last]: [Option<NaiveDate>; 2],
+    after: Option<Position>,
+    limit: i64,
+) -> QueryResult<Vec<Open>> {
+    let mut query = deadlines::table
+        .inner_join(
+            records::table.on(records::tenant_id
+                .eq(deadlines::tenant_id)
+                .and(records::id.eq(deadlines::record_id))),
+        )
+        .filter(deadlines::tenant_id.eq(tenant_id))
+        .filter(records::archived_at.is_null())
+        .order((deadlines::due_on, deadlines::record_id, deadlines::name))
+        .limit(limit)
+        .select(Open::as_select())
+        .into_boxed();
+    if let Some(first) = first {
+        query = query.filter(deadlines::due_on.ge(first));
+    }
+    if let Some(last) = last {
+        query = query.filter(deadlines::due_on.le(last));
+    }
+    if let Some((due_on, record_id, name)) = after {
+        let later_name = deadlines::record_id
+            .eq(record_id)
+            .and(deadlines::name.gt(name));
+        let later_record = deadlines::record_id.gt(record_id).or(later_name);
+        let same_day = deadlines::due_on.eq(due_on).and(later_record);
+        query = query.filter(deadlines::due_on.gt(due_on).or(same_day));
+    }
+    query.load(&mut &*db).await
+}

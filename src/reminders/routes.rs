@@ -1,0 +1,253 @@
+//! The ledger, and what it will hold, for reading.
+
+use actix_web::{get, web};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures_util::try_join;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::preview::{self, PreviewItem};
+use super::{LEADS, deadlines, ledger, recipients};
+use crate::http::cursor::Cursors;
+use crate::http::query::{Params, fault};
+use crate::problem::{Problem, Result};
+use crate::schema::{records, reminders};
+use crate::tenancy::{Access, Reads};
+
+/// States of a reminder.
+const STATES: [&str; 3] = ["planned", "sent", "cancelled"];
+/// Days ahead that a preview may look.
+const PREVIEW_MOST: i64 = 400;
+/// Days ahead that a preview looks when the client does not say.
+const PREVIEW_DEFAULT: i64 = 90;
+
+/// Mounts the routes.
+pub fn routes(cfg: &mut ServiceConfig<'_>) {
+    cfg.service(list_reminders)
+        .service(preview_reminders)
+        .service(deadlines::list_deadlines);
+}
+
+/// A reminder of the ledger.
+#[derive(Clone, Debug, Queryable, Selectable, Serialize, ToSchema)]
+#[schema(as = Reminder)]
+#[diesel(table_name = reminders, check_for_backend(diesel::pg::Pg))]
+pub struct ReminderItem {
+    /// Its id.
+    pub id: Uuid,
+    /// The record.
+    pub record_id: Uuid,
+    /// Kind of the record.
+    #[diesel(select_expression = records::kind)]
+    #[schema(example = "risk")]
+    pub kind: String,
+    /// Reference of the record.
+    #[diesel(select_expression = records::ref_)]
+    #[schema(example = "RSK-014")]
+    pub r#ref: String,
+    /// Title of the record.
+    #[diesel(select_expression = records::title)]
+    pub title: String,
+    /// Name of the deadline within the record.
+    #[schema(example = "review")]
+    pub deadline: String,
+    /// Due date it is about.
+    pub due_on: NaiveDate,
+    /// Days before the due date; negative when overdue.
+    pub lead_days: i32,
+    /// Who gets it.
+    pub recipient_id: Uuid,
+    /// How: `mail`.
+    #[schema(example = "mail")]
+    pub channel: String,
+    /// `planned`, `sent` or `cancelled`.
+    #[schema(example = "sent")]
+    pub state: String,
+    /// Why it was cancelled.
+    pub reason: Option<String>,
+    /// When it was to go out.
+    pub send_at: DateTime<Utc>,
+    /// When it was sent or cancelled.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// When it was written into the ledger.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A page of the ledger.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReminderPage {
+    /// Reminders, newest first.
+    pub items: Vec<ReminderItem>,
+    /// Cursor of the next page, if there is one.
+    pub next_cursor: Option<String>,
+}
+
+/// A page of a preview.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PreviewPage {
+    /// Reminders that would be sent, the next one first.
+    pub items: Vec<PreviewItem>,
+    /// Cursor of the next page, if there is one.
+    pub next_cursor: Option<String>,
+}
+
+/// Cuts a list that was read one longer than a page, and seals where the next page begins.
+pub(super) fn page<T>(
+    mut items: Vec<T>,
+    limit: i64,
+    seal: impl FnOnce(&T) -> String,
+) -> (Vec<T>, Option<String>) {
+    let size = usize::try_from(limit).unwrap_or_default();
+    if items.len() <= size {
+        return (items, None);
+    }
+    items.truncate(size);
+    let next = items.last().map(seal);
+    (items, next)
+}
+
+/// The position a client came back with.
+pub(super) fn position<T: serde::de::DeserializeOwned>(
+    params: &mut Params,
+    cursors: &Cursors,
+    context: &str,
+) -> Result<Option<T>> {
+    params
+        .take("cursor")
+        .map(|cursor| cursors.open(context, &cursor))
+        .transpose()?
+        .map(|value| serde_json::from_value(value).map_err(Problem::internal))
+        .transpose()
+}
+
+fn states(params: &mut Params) -> Result<Vec<String>> {
+    let Some(wanted) = params.take("state") else {
+        return Ok(STATES.map(str::to_owned).to_vec());
+    };
+    let wanted: Vec<String> = wanted.split(',').map(str::to_owned).collect();
+    match wanted.iter().all(|state| STATES.contains(&state.as_str())) {
+        true => Ok(wanted),
+        false => Err(fault("state", "must be planned, sent or cancelled")),
+    }
+}
+
+/// List reminders
+///
+/// The ledger of reminders, newest first: what is planned, what was sent, and what was cancelled
+/// and why.
+#[utoipa::path(
+    tag = "Reminders",
+    operation_id = "list_reminders",
+    params(
+        ("tenant_id" = Uuid, Path, description = "The tenant"),
+        ("state" = Option<String>, Query, description = "States, separated by commas: planned, sent, cancelled", example = "sent"),
+        ("limit" = Option<i64>, Query, description = "Items of a page", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "Where the page begins, from `next_cursor`"),
+    ),
+    responses((status = 200, description = "A page of the ledger.", body = ReminderPage)),
+    security(("bearer" = []))
+)]
+#[get("/v1/tenants/{tenant_id}/reminders")]
+async fn list_reminders(
+    access: Access<Reads>,
+    cursors: web::Data<Cursors>,
+    mut params: Params,
+) -> Result<web::Json<ReminderPage>> {
+    let (tenant_id, limit, states) = (access.tenant_id(), params.limit()?, states(&mut params)?);
+    let context = format!("reminders|{tenant_id}|{}", states.join(","));
+    let before: Option<Uuid> = position(&mut params, &cursors, &context)?;
+    params.finish()?;
+    let query = reminders::table
+        .inner_join(
+            records::table.on(records::tenant_id
+                .eq(reminders::tenant_id)
+                .and(records::id.eq(reminders::record_id))),
+        )
+        .filter(reminders::tenant_id.eq(tenant_id))
+        .filter(reminders::state.eq_any(states))
+        .filter(reminders::id.lt(before.unwrap_or(Uuid::max())))
+        .order(reminders::id.desc())
+        .limit(limit + 1)
+        .select(ReminderItem::as_select());
+    let found = access
+        .read(async |tx| tx.run(async |db| query.load(&mut &*db).await).await)
+        .await?;
+    let (items, next_cursor) = page(found, limit, |last: &ReminderItem| {
+        cursors.seal(&context, &json!(last.id))
+    });
+    Ok(web::Json(ReminderPage { items, next_cursor }))
+}
+
+/// Preview reminders
+///
+/// What would be sent from now until a day, at most 400 days ahead, if everything stayed as it
+/// is: nothing is met, nobody joins or leaves.
+#[utoipa::path(
+    tag = "Reminders",
+    operation_id = "preview_reminders",
+    params(
+        ("tenant_id" = Uuid, Path, description = "The tenant"),
+        ("until" = Option<NaiveDate>, Query, description = "Last day, in the tenant's zone; 90 days ahead when left out", example = "2027-01-31"),
+        ("limit" = Option<i64>, Query, description = "Items of a page", minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, description = "Where the page begins, from `next_cursor`"),
+    ),
+    responses((status = 200, description = "A page of what would be sent.", body = PreviewPage)),
+    security(("bearer" = []))
+)]
+#[get("/v1/tenants/{tenant_id}/reminders/preview")]
+async fn preview_reminders(
+    access: Access<Reads>,
+    cursors: web::Data<Cursors>,
+    mut params: Params,
+) -> Result<web::Json<PreviewPage>> {
+    let (tenant_id, limit) = (access.tenant_id(), params.limit()?);
+    let until: Option<NaiveDate> = params.take_as("until", "a date such as 2027-01-31")?;
+    let context = format!("preview|{tenant_id}|{until:?}");
+    let after: Option<(DateTime<Utc>, Uuid, String, Uuid)> =
+        position(&mut params, &cursors, &context)?;
+    params.finish()?;
+    let items = access
+        .read(async |tx| {
+            let (now, today, zone) = (tx.now(), tx.today()?, tx.tenant()?.zone);
+            let until = until.unwrap_or(today + TimeDelta::days(PREVIEW_DEFAULT));
+            if (until - today).num_days() > PREVIEW_MOST {
+                let most = format!("must be at most {PREVIEW_MOST} days ahead");
+                return Err(fault("until", &most));
+            }
+            let horizon = until + TimeDelta::days(i64::from(LEADS[0]));
+            let (open, members) = tx
+                .run(async |db| {
+                    try_join!(
+                        ledger::open(db, tenant_id, horizon),
+                        recipients::members(db, tenant_id)
+                    )
+                })
+                .await?;
+            Ok(preview::project(&open, &members, zone, now, until))
+        })
+        .await?;
+    let place = |item: &PreviewItem| {
+        let PreviewItem {
+            send_at,
+            record_id,
+            deadline,
+            recipient_id,
+            ..
+        } = item;
+        (*send_at, *record_id, deadline.clone(), *recipient_id)
+    };
+    let rest = items
+        .into_iter()
+        .filter(|item| after.as_ref().is_none_or(|after| place(item) > *after))
+        .take(usize::try_from(limit + 1).unwrap_or_default())
+        .collect();
+    let (items, next_cursor) = page(rest, limit, |last| {
+        cursors.seal(&context, &json!(place(last)))
+    });
+    Ok(web::Json(PreviewPage { items, next_cursor }))
+}
