@@ -1,0 +1,443 @@
+//! The composition root: the only file that names every feature.
+
+use std::fmt;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use actix_cors::Cors;
+use actix_web::dev::ServerHandle;
+use actix_web::http::header;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, HttpServer, get, web};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use serde_json::{Map, Value};
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::aims::risk_opp::residual_acceptance;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::consultancy;
+use crate::http::cursor::Cursors;
+use crate::http::openapi::{self, Document};
+use crate::http::shared::{self, Shared};
+use crate::http::{docs, edge, health, limits, schema};
+use crate::identity::{self, Keys, Tokens};
+use crate::jobs::{self, JobsHandle, JobsSettings, TenantJob};
+use crate::postgres::{Cluster, Durability, Settings};
+use crate::problem::{Problem, ProblemBody, Result};
+use crate::reminders::{self, KindName, Ledger, Naming, Recheck};
+use crate::tenancy::{self, Callers, Db, Platform, TenantTx};
+use crate::{aims, catalog, pages, records, telemetry};
+
+/// Seconds that running requests get when the server stops.
+const DRAIN_SECONDS: u64 = 25;
+/// Seconds in which a client must send the head of its request.
+const HEAD_SECONDS: u64 = 5;
+
+/// Why the server does not start, as sentences.
+#[derive(Debug)]
+pub struct StartFault(pub String);
+
+impl fmt::Display for StartFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartFault {}
+
+fn fault(error: impl fmt::Display) -> StartFault {
+    StartFault(error.to_string())
+}
+
+/// The database of a process: the built-in cluster, or one that runs elsewhere.
+pub struct Database {
+    url: String,
+    cluster: Option<Cluster>,
+}
+
+impl Database {
+    /// Starts the built-in cluster where no address is given, runs pending migrations where the
+    /// owner role is known, and refuses a database that is not fit to serve. Blocks.
+    pub fn open(config: &Config, durability: Durability) -> Result<Self, StartFault> {
+        let (url, owner_url, cluster) = match &config.database_url {
+            Some(url) => (url.clone(), config.database_owner_url.clone(), None),
+            None => {
+                let cluster = Cluster::start(&Settings {
+                    root: config.data.clone(),
+                    durability,
+                    bindir: config.pg_bindir.clone(),
+                })
+                .map_err(fault)?;
+                (cluster.app_url(), Some(cluster.owner_url()), Some(cluster))
+            }
+        };
+        if let Some(owner_url) = owner_url {
+            for name in migrate(&owner_url)? {
+                tracing::info!("Migration {name} has run");
+            }
+        }
+        let role_fault = blocking(tenancy::table_rights_fault(&url))?;
+        if let Some(role_fault) = role_fault.map_err(fault)? {
+            return Err(StartFault(role_fault));
+        }
+        if blocking(tenancy::pending_migrations(&url))?.map_err(fault)? {
+            return Err(StartFault(
+                "The schema is older than this program: run `aims migrate` with DATABASE_OWNER_URL first."
+                    .to_owned(),
+            ));
+        }
+        Ok(Self { url, cluster })
+    }
+
+    /// Address for the runtime role.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops the built-in cluster, if it is one. Blocks.
+    pub fn close(self) -> Result<(), StartFault> {
+        self.cluster
+            .map_or(Ok(()), |cluster| cluster.stop().map_err(fault))
+    }
+}
+
+/// Runs the pending migrations as the owner role; answers their names. Blocks.
+pub fn migrate(owner_url: &str) -> Result<Vec<String>, StartFault> {
+    let statuses = kinds().statuses();
+    blocking(tenancy::migrate(owner_url, statuses))?.map_err(fault)
+}
+
+/// Runs `work` on a runtime of its own, which the migration harness needs.
+fn blocking<T: Send>(work: impl Future<Output = T> + Send) -> Result<T, StartFault> {
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .map_err(fault)?;
+            Ok(runtime.block_on(work))
+        });
+        worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// All kinds of record, known to the kernel from the first call on.
+pub fn kinds() -> &'static records::Registry {
+    records::install(aims::kinds)
+}
+
+/// Everything a worker shares with the others.
+#[derive(Clone)]
+struct Parts {
+    config: web::Data<Config>,
+    clock: web::Data<Clock>,
+    document: web::Data<Document>,
+    shared: web::Data<Arc<dyn Shared>>,
+    callers: web::Data<Callers>,
+    tokens: web::Data<Tokens>,
+    cursors: web::Data<Cursors>,
+    jobs: web::Data<JobsHandle>,
+    leaving: web::Data<Leaving>,
+}
+
+/// Whether the server is about to stop; load balancers learn it from `/readyz`.
+#[derive(Default)]
+struct Leaving(AtomicBool);
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    handle: ServerHandle,
+    serving: LocalBoxFuture<'static, std::io::Result<()>>,
+    jobs: JobsHandle,
+    leaving: web::Data<Leaving>,
+}
+
+impl Server {
+    /// Starts to listen. Must run inside an actix (or tokio) runtime; serves once
+    /// [`Server::run`] is awaited.
+    pub async fn start(config: Config, database_url: &str) -> Result<Self, StartFault> {
+        kinds();
+        let clock = if config.test_clock {
+            Clock::settable()
+        } else {
+            Clock::machine()
+        };
+        let folder = config
+            .jwt_keys
+            .clone()
+            .unwrap_or_else(|| config.data.join("keys"));
+        let keys = Arc::new(Keys::open(&folder, clock.clone()).map_err(fault)?);
+        let shared = shared::connect(config.redis_url.as_deref()).await;
+        let tokens = web::Data::new(Tokens::new(Arc::clone(&keys), &config.public_url));
+        let jobs = start_jobs(&config, &clock, database_url)?;
+        let parts = Parts {
+            document: web::Data::new(Document::new(document()?)),
+            callers: web::Data::new(Callers::new(
+                tokens.clone().into_inner(),
+                Arc::clone(&shared),
+            )),
+            shared: web::Data::new(shared),
+            tokens,
+            cursors: web::Data::new(Cursors::new(&keys.derive("cursors"))),
+            jobs: web::Data::new(jobs.clone()),
+            leaving: web::Data::new(Leaving::default()),
+            clock: web::Data::new(clock),
+            config: web::Data::new(config),
+        };
+        let leaving = parts.leaving.clone();
+        let listener = TcpListener::bind(parts.config.bind).map_err(|error| {
+            StartFault(format!(
+                "{} cannot be listened on: {error}",
+                parts.config.bind
+            ))
+        })?;
+        let address = listener.local_addr().map_err(fault)?;
+        serve_metrics(&parts.config)?;
+        let (workers, url) = (parts.config.workers, database_url.to_owned());
+        let server = HttpServer::new(move || application(&parts, &url))
+            .workers(workers)
+            .client_request_timeout(std::time::Duration::from_secs(HEAD_SECONDS))
+            .shutdown_timeout(DRAIN_SECONDS)
+            .listen(listener)
+            .map_err(fault)?
+            .run();
+        Ok(Self {
+            address,
+            handle: server.handle(),
+            serving: server.boxed_local(),
+            jobs,
+            leaving,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops the server from elsewhere: running requests are finished.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Serves until SIGTERM, Ctrl-C or a stop through [`Server::handle`]; then finishes running
+    /// requests and jobs.
+    pub async fn run(self) -> Result<(), StartFault> {
+        let outcome = self.serving.await.map_err(fault);
+        self.leaving.0.store(true, Ordering::SeqCst);
+        self.jobs.stop().await;
+        outcome
+    }
+}
+
+/// What runs by itself.
+fn start_jobs(
+    config: &Config,
+    clock: &Clock,
+    database_url: &str,
+) -> Result<JobsHandle, StartFault> {
+    let naming = Naming(Arc::new(|kind| {
+        records::registry().by_name(kind).map(|entry| KindName {
+            path: entry.info.path.to_owned(),
+            title: entry.info.one.to_owned(),
+        })
+    }));
+    jobs::start(JobsSettings {
+        database_url: database_url.to_owned(),
+        planners: vec![Arc::new(Ledger::new(naming, &config.public_url))],
+        daily: vec![Arc::new(ExpireAcceptances)],
+        occasion: Some(Arc::new(Recheck)),
+        config: config.clone(),
+        clock: clock.clone(),
+    })
+    .map_err(fault)
+}
+
+/// Acceptances of residual risk end with their last day (RSK-3).
+struct ExpireAcceptances;
+
+impl TenantJob for ExpireAcceptances {
+    fn name(&self) -> &'static str {
+        "expire residual acceptances"
+    }
+
+    fn run<'a>(&'a self, tx: &'a mut TenantTx<'_>) -> LocalBoxFuture<'a, Result<()>> {
+        residual_acceptance::expire(tx).boxed_local()
+    }
+}
+
+/// `/metrics` on its own address.
+fn serve_metrics(config: &Config) -> Result<(), StartFault> {
+    let handle = telemetry::prometheus();
+    let Some(address) = config.metrics_bind else {
+        return Ok(());
+    };
+    let app = health::metrics_app(handle);
+    let server = HttpServer::new(move || App::new().configure(app.clone()))
+        .workers(1)
+        .disable_signals()
+        .bind(address)
+        .map_err(|error| {
+            StartFault(format!(
+                "METRICS_BIND {address} cannot be listened on: {error}"
+            ))
+        })?
+        .run();
+    actix_web::rt::spawn(server);
+    Ok(())
+}
+
+/// One worker's application with its own pool.
+fn application(
+    parts: &Parts,
+    database_url: &str,
+) -> App<
+    impl actix_web::dev::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse,
+        Error = actix_web::Error,
+        InitError = (),
+    > + use<>,
+> {
+    let config = &parts.config;
+    let mut app = App::new();
+    // A pool that cannot be built answers 500 for a missing part, and says so in the log.
+    match Db::new(database_url, config.db_connections) {
+        Ok(db) => {
+            let platform = Platform::new(db, parts.clock.as_ref().clone());
+            app = app.app_data(web::Data::new(platform));
+        }
+        Err(error) => tracing::error!("{error}"),
+    }
+    let test_clock = config.test_clock;
+    app.app_data(parts.config.clone())
+        .app_data(parts.clock.clone())
+        .app_data(parts.document.clone())
+        .app_data(parts.shared.clone())
+        .app_data(parts.callers.clone())
+        .app_data(parts.tokens.clone())
+        .app_data(parts.cursors.clone())
+        .app_data(parts.jobs.clone())
+        .app_data(parts.leaving.clone())
+        // First, because most requests are for records; what is no record is left to the others.
+        .configure(records::routes)
+        .into_utoipa_app()
+        .configure(features)
+        .configure(|cfg| {
+            if test_clock {
+                jobs::test_clock::routes(cfg);
+            }
+        })
+        .split_for_parts()
+        .0
+        .configure(docs::configure)
+        .configure(health::configure)
+        .configure(pages::configure)
+        .configure(records::routes)
+        .default_service(web::to(edge::not_routed))
+        .wrap(from_fn(tenancy::meet))
+        .wrap(limits::limits())
+        .wrap(cors(config))
+        .wrap(edge::edge())
+}
+
+/// Every feature with routes of its own, in the order they are matched.
+fn features(cfg: &mut ServiceConfig<'_>) {
+    cfg.service(readyz)
+        .configure(identity::routes)
+        .configure(consultancy::routes)
+        .configure(reminders::routes)
+        .configure(catalog::routes);
+}
+
+/// Whether the server can work
+///
+/// 200 when the database answers and has every migration of this program; 503 otherwise, and
+/// while the server is stopping. Meant for load balancers.
+#[utoipa::path(
+    tag = "Health",
+    operation_id = "get_readiness",
+    responses((status = 200, description = "Ready.", body = Value, example = json!({"status": "ready"}))),
+    security(())
+)]
+#[get("/readyz")]
+async fn readyz(
+    platform: web::Data<Platform>,
+    leaving: web::Data<Leaving>,
+) -> Result<HttpResponse> {
+    if leaving.0.load(Ordering::SeqCst) {
+        return Err(Problem::unavailable(1, "the server is stopping"));
+    }
+    platform.db().ready().await?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({"status": "ready"})))
+}
+
+/// Cross-origin calls from an exact list of origins.
+fn cors(config: &Config) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            header::HeaderName::from_static("idempotency-key"),
+            header::HeaderName::from_static("x-request-id"),
+        ])
+        .expose_headers([
+            "ETag",
+            "Link",
+            "Location",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "X-Request-Id",
+            "Idempotency-Replayed",
+        ])
+        .supports_credentials()
+        .max_age(3600);
+    config
+        .cors_origins
+        .iter()
+        .fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// The OpenAPI document: features with routes of their own, and all kinds.
+pub fn document() -> Result<Value, StartFault> {
+    let (_, api) = App::new()
+        .into_utoipa_app()
+        .configure(features)
+        .split_for_parts();
+    let mut document = serde_json::to_value(&api).map_err(fault)?;
+    let (paths, mut schemas) = records::document(kinds());
+    let (problem, components) = schema::of::<ProblemBody>();
+    schemas.extend(components);
+    schemas.insert("Problem".to_owned(), problem);
+    merge(&mut document, "/paths", paths);
+    merge(&mut document, "/components/schemas", schemas);
+    openapi::finish(document, "http://127.0.0.1").map_err(|faults| StartFault(faults.join("\n")))
+}
+
+/// Adds entries to the object at a pointer, making it if it is missing.
+fn merge(document: &mut Value, pointer: &str, entries: Map<String, Value>) {
+    let mut place = document;
+    for name in pointer.split('/').skip(1) {
+        let Value::Object(fields) = place else { return };
+        place = fields
+            .entry(name.to_owned())
+            .or_insert_with(|| Value::Object(Map::new()));
+    }
+    if let Value::Object(fields) = place {
+        fields.extend(entries);
+    }
+}
