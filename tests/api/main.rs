@@ -1,1 +1,19 @@
+//! The integration tests: real servers, a real PostgreSQL with the real runtime role.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it did not expect should fail at once"
+)]
+
+mod browser;
 mod builtin_postgres;
+mod contract;
+mod demo;
+mod identity;
+mod isolation;
+mod kinds;
+mod reminders;
+mod scenario;
+mod shared_state;
+mod support;

@@ -1,0 +1,61 @@
+//! `aims demo`, as a reader starts it: once on an empty database, once more on the same.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::support::{Client, Setup};
+
+/// Starts the program with demo data; answers what it prints, up to the last line, and itself.
+fn start(env: &std::collections::HashMap<String, String>) -> (String, std::process::Child) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_aims"))
+        .arg("demo")
+        .envs(env)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut printed = String::new();
+    for line in BufReader::new(program.stdout.take().unwrap()).lines() {
+        printed += &line.unwrap();
+        printed.push('\n');
+        if printed.contains("/portfolio'") {
+            break;
+        }
+    }
+    (printed, program)
+}
+
+#[actix_web::test]
+async fn the_demo_is_loaded_once_and_found_again() {
+    let (env, _) = Setup::named("demo").settings();
+
+    let (first, mut program) = start(&env);
+
+    let base = first.split("/docs/").next().unwrap();
+    let base = base.split_whitespace().last().unwrap();
+    let api = Client::new(base);
+    let ana = json!({"email": "ana@aurelia.example", "password": "four small boats leave"});
+    let pair = api.post("/v1/auth/login", &ana, 200).await;
+    let ana = api.with_token(pair["access_token"].as_str().unwrap());
+    let me = ana.get("/v1/me", 200).await;
+    let tenant = me["tenants"][0]["id"].as_str().unwrap().to_owned();
+    let risks = format!("/v1/tenants/{tenant}/risks?sort=ref");
+    let risks = ana.get(&risks, 200).await;
+    assert_eq!(risks["items"].as_array().unwrap().len(), 6);
+    assert_eq!(risks["items"][0]["status"], "treated");
+    assert_eq!(risks["items"][0]["inherent"]["score"], 15);
+    assert_eq!(risks["items"][0]["current"]["score"], 8);
+    let issues = format!("/v1/tenants/{tenant}/context-issues");
+    let issues = ana.get(&issues, 200).await;
+    assert_eq!(issues["items"].as_array().unwrap().len(), 12);
+    program.kill().unwrap();
+    program.wait().unwrap();
+
+    let (again, mut program) = start(&env);
+
+    program.kill().unwrap();
+    program.wait().unwrap();
+    assert!(again.contains(&tenant), "{again}");
+}

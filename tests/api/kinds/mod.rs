@@ -1,0 +1,116 @@
+//! One file for each kind of record: its states, rules, roles and deadlines, over HTTP.
+
+automod::dir!("tests/api/kinds");
+
+use serde_json::{Value, json};
+
+use crate::support::{App, Firm, Person, TenantWorld, app};
+
+/// A client organisation with everybody who matters.
+pub struct World {
+    pub client: TenantWorld<'static>,
+    pub lead: Person,
+    pub consultant: Person,
+    pub top: Person,
+    pub manager: Person,
+    pub risk_owner: Person,
+}
+
+pub async fn world(name: &str) -> World {
+    world_in(app(), name).await
+}
+
+pub async fn world_in(app: &'static App, name: &str) -> World {
+    let firm = Firm::sign_up(app, "Fjordlys Advisory").await;
+    let client = firm.client(name).await;
+    let lead = firm.hire("Lena Lead", "lead").await;
+    let consultant = firm.hire("Cleo Nord", "consultant").await;
+    firm.assign(&lead, &client, "lead").await;
+    firm.assign(&consultant, &client, "consultant").await;
+    World {
+        manager: client.staff("Mara Visser", &["aims_manager"]).await,
+        risk_owner: client.staff("Rik Bos", &["risk_owner"]).await,
+        top: client.staff("Tess de Wit", &["top_management"]).await,
+        client,
+        lead,
+        consultant,
+    }
+}
+
+/// A civil date so many days from today, in the zone of the tenants of `world`.
+pub fn in_days(days: u64) -> String {
+    let today = aims::clock::Clock::machine().today(chrono_tz::Europe::Amsterdam);
+    (today + chrono::Days::new(days)).to_string()
+}
+
+/// The kind's own example of a new record.
+pub fn example(kind: &str) -> Value {
+    let mut example = aims::app::kinds().by_name(kind).unwrap().example.clone();
+    if example["title"].is_null() {
+        example["title"] = json!("An example");
+    }
+    example
+}
+
+impl World {
+    /// Makes a record and answers its address.
+    pub async fn make(&self, by: &Person, path: &str, body: Value) -> String {
+        let made = by.api.post(&self.client.path(path), &body, 201).await;
+        format!(
+            "{}/{path}/{}",
+            self.client.base,
+            made["id"].as_str().unwrap()
+        )
+    }
+
+    /// Criteria in force.
+    pub async fn approved_criteria(&self) -> String {
+        let path = self
+            .make(&self.consultant, "risk-criteria", example("risk_criteria"))
+            .await;
+        self.top.api.transition(&path, "approved", None, 200).await;
+        path
+    }
+
+    /// A rated risk and its approved treatment.
+    pub async fn treated_risk(&self) -> (String, String) {
+        self.approved_criteria().await;
+        let mut risk = example("risk");
+        risk["inherent"] = json!({"likelihood": 3, "consequence": 5});
+        risk["owner_id"] = json!(self.risk_owner.id);
+        let risk = self.make(&self.consultant, "risks", risk).await;
+        let mut treatment = example("risk_treatment");
+        treatment["risk_id"] = json!(risk.rsplit('/').next());
+        let treatment = self
+            .make(&self.consultant, "risk-treatments", treatment)
+            .await;
+        self.risk_owner
+            .api
+            .transition(&treatment, "approved", None, 200)
+            .await;
+        (risk, treatment)
+    }
+
+    /// A review with all mandatory inputs.
+    pub async fn ready_review(&self) -> String {
+        let inputs: Vec<_> = [
+            "earlier_actions",
+            "changed_issues",
+            "changed_needs",
+            "nonconformity_trend",
+            "measurement_trend",
+            "audit_results",
+            "improvement_chances",
+        ]
+        .iter()
+        .map(|input| json!({"type": input, "summary": "Looked at"}))
+        .collect();
+        let body = json!({"title": "Review", "planned_on": "2027-06-28", "inputs": inputs});
+        let path = self.make(&self.manager, "management-reviews", body).await;
+        self.manager
+            .api
+            .transition(&path, "inputs_ready", None, 200)
+            .await;
+        path
+    }
+}

@@ -1,0 +1,104 @@
+//! Risks: levels by approved criteria (RSK-1), treated by rule (RSK-2), sent back (RSK-3).
+
+use serde_json::json;
+
+use super::{example, world};
+
+#[actix_web::test]
+async fn a_risk_is_rated_by_approved_criteria_only() {
+    let world = world("Rated").await;
+    let mut risk = example("risk");
+    risk["inherent"] = json!({"likelihood": 3, "consequence": 5});
+
+    let refused = world.consultant.api.post(&world.client.path("risks"), &risk, 422).await;
+    assert_eq!(refused["rule"], "RSK-1");
+
+    world.approved_criteria().await;
+    let made = world.consultant.api.post(&world.client.path("risks"), &risk, 201).await;
+    assert_eq!(made["inherent"]["score"], 15);
+    assert_eq!(made["inherent"]["level"], "high");
+    assert_eq!(made["level"], "high");
+    assert_eq!(made["above_tolerance"], true);
+    assert_eq!(made["criteria_ref"], "CRI-001");
+}
+
+#[actix_web::test]
+async fn new_criteria_do_not_rewrite_old_assessments() {
+    let world = world("Rewrite").await;
+    world.approved_criteria().await;
+    let mut risk = example("risk");
+    risk["inherent"] = json!({"likelihood": 3, "consequence": 3});
+    let path = world.make(&world.consultant, "risks", risk).await;
+    let mut strict = example("risk_criteria");
+    strict["levels"] = json!([{"level": "low", "from": 1, "to": 2}, {"level": "critical", "from": 3, "to": 25}]);
+    let strict = world.make(&world.consultant, "risk-criteria", strict).await;
+    world.top.api.transition(&strict, "approved", None, 200).await;
+
+    let renamed = world.consultant.api.patch(&path, &json!({"title": "Drift"}), 200).await;
+    assert_eq!(renamed["inherent"]["level"], "medium");
+    assert_eq!(renamed["criteria_ref"], "CRI-001");
+
+    let judged_again = world.consultant.api.patch(&path, &json!({"inherent": {"likelihood": 4}}), 200).await;
+    assert_eq!(judged_again["inherent"]["level"], "critical");
+    assert_eq!(judged_again["criteria_ref"], "CRI-002");
+}
+
+#[actix_web::test]
+async fn levels_cannot_be_written() {
+    let world = world("Written").await;
+    world.approved_criteria().await;
+    let path = world.make(&world.consultant, "risks", example("risk")).await;
+    for (patch, pointer) in [
+        (json!({"level": "low"}), "/level"),
+        (json!({"above_tolerance": false}), "/above_tolerance"),
+        (json!({"inherent": {"likelihood": 3, "consequence": 5, "level": "low"}}), "/inherent/level"),
+        (json!({"status": "closed"}), "/status"),
+    ] {
+        let refused = world.consultant.api.patch(&path, &patch, 422).await;
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");
+    }
+}
+
+#[actix_web::test]
+async fn the_consequence_is_the_worst_of_organisation_people_and_society() {
+    let world = world("Worst").await;
+    world.approved_criteria().await;
+    let mut risk = example("risk");
+    risk["inherent"] = json!({"likelihood": 3, "consequence": 2, "people": 5, "organisation": 2});
+
+    let refused = world.consultant.api.post(&world.client.path("risks"), &risk, 422).await;
+
+    assert_eq!(refused["errors"][0]["pointer"], "/inherent/consequence");
+}
+
+#[actix_web::test]
+async fn a_residual_risk_above_the_inherent_one_needs_a_reason() {
+    let world = world("Residual").await;
+    world.approved_criteria().await;
+    let mut risk = example("risk");
+    risk["inherent"] = json!({"likelihood": 2, "consequence": 2});
+    risk["residual"] = json!({"likelihood": 3, "consequence": 3});
+
+    let refused = world.consultant.api.post(&world.client.path("risks"), &risk, 422).await;
+    assert_eq!(refused["rule"], "RSK-3");
+
+    risk["residual_reason"] = json!("The control opens a new way in");
+    world.consultant.api.post(&world.client.path("risks"), &risk, 201).await;
+}
+
+#[actix_web::test]
+async fn only_a_tolerable_risk_goes_straight_to_monitoring() {
+    let world = world("Tolerable").await;
+    world.approved_criteria().await;
+    for (rating, status) in [
+        (json!({"likelihood": 1, "consequence": 2}), 200),
+        (json!({"likelihood": 3, "consequence": 5}), 422),
+    ] {
+        let mut risk = example("risk");
+        risk["inherent"] = rating;
+        let path = world.make(&world.consultant, "risks", risk).await;
+        world.consultant.api.transition(&path, "analysed", None, 200).await;
+        world.consultant.api.transition(&path, "evaluated", None, 200).await;
+        world.risk_owner.api.transition(&path, "monitored", None, status).await;
+    }
+}
