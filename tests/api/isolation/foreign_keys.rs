@@ -1,0 +1,54 @@
+//! Nothing stored in one tenant points into another one.
+
+use uuid::Uuid;
+
+use super::catalogue::{ForeignKey, foreign_keys};
+use crate::support::App;
+
+/// Columns of records that refer without a foreign key, because they are copies out of the body.
+const COPIES: &[&str] = &["ai_system_id", "risk_id"];
+
+/// References of a tenant that lead to nothing the tenant has.
+pub async fn mismatches(app: &App, tenant: Uuid) -> Vec<String> {
+    let db = app.owner().await;
+    let mut keys = foreign_keys(&db).await;
+    assert!(keys.len() > 8, "only {} foreign keys are swept", keys.len());
+    keys.extend(COPIES.iter().map(|column| ForeignKey {
+        name: format!("copy of {column}"),
+        table: "records".to_owned(),
+        far_table: "records".to_owned(),
+        columns: vec![(*column).to_owned()],
+        far_columns: vec!["id".to_owned()],
+    }));
+    db.batch_execute(&format!("SET app.tenant_id = '{tenant}'"))
+        .await
+        .unwrap();
+    let mut found = Vec::new();
+    for key in keys {
+        let pairs = key.columns.iter().zip(&key.far_columns);
+        let (set, same): (Vec<_>, Vec<_>) = pairs
+            .map(|(own, far)| {
+                (
+                    format!("own.{own} IS NOT NULL"),
+                    format!("far.{far} = own.{own}"),
+                )
+            })
+            .unzip();
+        let sql = format!(
+            "SELECT count(*) FROM {} own WHERE own.tenant_id = '{tenant}' AND {} AND NOT EXISTS \
+             (SELECT FROM {} far WHERE far.tenant_id = '{tenant}' AND {})",
+            key.table,
+            set.join(" AND "),
+            key.far_table,
+            same.join(" AND ")
+        );
+        let count: i64 = db.query_one(&sql, &[]).await.unwrap().get(0);
+        if count > 0 {
+            found.push(format!(
+                "{} of {}: {count} rows of {tenant} lead elsewhere",
+                key.name, key.table
+            ));
+        }
+    }
+    found
+}
