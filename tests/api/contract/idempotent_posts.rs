@@ -1,0 +1,303 @@
+//! Every POST that takes an `Idempotency-Key` keeps what it promises.
+
+use aims::records::Entry;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::operations::{Operation, operations};
+use super::problems::assert_problem;
+use super::stage::{Stage, rehearsal};
+use crate::support::actors::{PASSWORD, token_in};
+use crate::support::{Answer, Client};
+
+/// One request, and another one that could be mistaken for it.
+struct Shot {
+    client: Client,
+    path: String,
+    if_match: Option<String>,
+    body: Value,
+    other: Value,
+    effect: Effect,
+}
+
+/// How to see what came of it.
+enum Effect {
+    /// Events in the chain of this scope.
+    Events(Uuid),
+    /// Consultancies of this name.
+    Firms(String),
+}
+
+impl Shot {
+    async fn fire(&self, key: &str, body: &Value) -> Answer {
+        let mut headers = vec![("Idempotency-Key", key)];
+        headers.extend(self.if_match.as_deref().map(|tag| ("If-Match", tag)));
+        self.client
+            .send(Method::POST, &self.path, &headers, Some(body.to_string()))
+            .await
+    }
+
+    async fn effects(&self, stage: &Stage<'_>) -> i64 {
+        match &self.effect {
+            Effect::Events(scope) => stage.app.count(*scope, "events", "true").await,
+            Effect::Firms(name) => {
+                let db = stage.app.owner().await;
+                let sql = "SELECT count(*) FROM consultancies WHERE name = $1";
+                db.query_one(sql, &[name]).await.unwrap().get(0)
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn every_post_with_a_key_is_answered_once_and_replayed_after() {
+    let stage = Stage::set(rehearsal().await).await;
+    let mut stuck = Vec::new();
+    for operation in operations() {
+        if operation.method != "POST" || !operation.takes("Idempotency-Key") {
+            continue;
+        }
+        match shot(&stage, &operation).await {
+            Some(shot) => judge(&stage, &operation.id, &shot).await,
+            None => stuck.push(operation.id),
+        }
+    }
+    // Kinds whose example cannot move at all are the exception.
+    assert!(
+        stuck.iter().all(|id| id.starts_with("transition_")),
+        "{stuck:?}"
+    );
+    assert!(stuck.len() < 3, "{stuck:?}");
+}
+
+async fn judge(stage: &Stage<'_>, what: &str, shot: &Shot) {
+    let key = Uuid::now_v7().to_string();
+    let before = shot.effects(stage).await;
+
+    let first = shot.fire(&key, &shot.body).await;
+    assert!((200..300).contains(&first.status), "{what}: {}", first.text);
+    assert_eq!(first.header("idempotency-replayed"), None, "{what}");
+    let after = shot.effects(stage).await;
+    assert!(after > before, "{what} left no trace");
+
+    for _ in 0..2 {
+        let again = shot.fire(&key, &shot.body).await;
+        assert_eq!(again.status, first.status, "{what}: {}", again.text);
+        assert_eq!(again.text, first.text, "{what}");
+        for header in ["location", "etag", "content-type"] {
+            assert_eq!(
+                again.header(header),
+                first.header(header),
+                "{what}: {header}"
+            );
+        }
+        assert_eq!(again.header("idempotency-replayed"), Some("true"), "{what}");
+    }
+    let mixed_up = shot.fire(&key, &shot.other).await;
+    assert_problem(&format!("{what} with another payload"), &mixed_up, 422);
+    assert_eq!(
+        shot.effects(stage).await,
+        after,
+        "{what} had another effect"
+    );
+}
+
+async fn shot(stage: &Stage<'_>, operation: &Operation) -> Option<Shot> {
+    match operation.of_kind() {
+        Some((entry, rest)) => of_record(stage, entry, rest, operation).await,
+        None => Some(of_feature(stage, operation).await),
+    }
+}
+
+async fn of_record(
+    stage: &Stage<'_>,
+    entry: &'static Entry,
+    rest: &str,
+    operation: &Operation,
+) -> Option<Shot> {
+    let mut client = stage.author.api.clone();
+    let mut if_match = None;
+    let input = stage.input(entry).await;
+    let mut renamed = input.clone();
+    renamed["title"] = json!("Another title");
+    let (path, body, other) = match rest {
+        "" => (stage.list(entry), input, renamed),
+        "batch" => {
+            let of = |body: Value| json!({"operations": [{"op": "create", "body": body}]});
+            (
+                format!("{}/batch", stage.list(entry)),
+                of(input),
+                of(renamed),
+            )
+        }
+        "{id}/transitions" => {
+            let record = stage.make(entry).await;
+            let at = stage.at(entry, &record);
+            let (mover, to) = stage.next_move(&at).await?;
+            client = mover.clone();
+            if_match = Some("\"v1\"".to_owned());
+            let of = |reason: &str| json!({"to": to, "reason": reason});
+            (
+                format!("{at}/transitions"),
+                of("It is time."),
+                of("It was time."),
+            )
+        }
+        _ => {
+            let record = stage.make(entry).await;
+            let (body, other) = attachment(rest, operation);
+            let rest = rest.trim_start_matches("{id}");
+            (format!("{}{rest}", stage.at(entry, &record)), body, other)
+        }
+    };
+    Some(Shot {
+        client,
+        path,
+        if_match,
+        body,
+        other,
+        effect: Effect::Events(stage.client.id),
+    })
+}
+
+fn attachment(rest: &str, operation: &Operation) -> (Value, Value) {
+    match rest {
+        "{id}/comments" => (
+            json!({"text": "Please add the data source."}),
+            json!({"text": "Thanks."}),
+        ),
+        "{id}/evidence" => {
+            let of = |title: &str| json!({"title": title, "collected_on": "2027-03-10"});
+            (
+                of("Bias test of release 2.3"),
+                of("Bias test of release 2.4"),
+            )
+        }
+        "{id}/links" => {
+            let of = |unit: &str| json!({"relation": "serves", "to": {"catalog": "iso42001", "unit": unit}});
+            (of("6.1.2"), of("8.2"))
+        }
+        _ => unknown(operation),
+    }
+}
+
+fn unknown<T>(operation: &Operation) -> T {
+    panic!(
+        "{} takes Idempotency-Key, but idempotent_posts.rs does not know how to call it; add it",
+        operation.id
+    )
+}
+
+async fn of_feature(stage: &Stage<'_>, operation: &Operation) -> Shot {
+    let owner = &stage.firm.owner.api;
+    let firm = format!("/v1/consultancies/{}", stage.firm.id);
+    let address = || format!("{}@example.org", Uuid::now_v7().simple());
+    let tenant = Effect::Events(stage.client.id);
+    let of_firm = Effect::Events(stage.firm.id);
+    let (client, path, body, effect, field, other) = match operation.id.as_str() {
+        "create_consultancy" => {
+            let name = format!("Firm {}", Uuid::now_v7());
+            let body = json!({"name": name, "owner": {"name": "Signe Dahl", "email": address(), "password": PASSWORD}});
+            let (path, anonymous) = ("/v1/consultancies".to_owned(), stage.app.anonymous());
+            (
+                anonymous,
+                path,
+                body,
+                Effect::Firms(name),
+                "name",
+                json!("Other Firm"),
+            )
+        }
+        "create_tenant" => {
+            let body = json!({"consultancy_id": stage.firm.id, "name": "Borealis", "time_zone": "Europe/Oslo"});
+            (
+                owner.clone(),
+                "/v1/tenants".to_owned(),
+                body,
+                of_firm,
+                "name",
+                json!("Australis"),
+            )
+        }
+        "create_engagement" => {
+            let body =
+                json!({"tenant_id": stage.client.id, "service": "gap", "starts_on": "2027-01-11"});
+            (
+                owner.clone(),
+                format!("{firm}/engagements"),
+                body,
+                tenant,
+                "service",
+                json!("managed"),
+            )
+        }
+        "create_assignment" => {
+            let consultant = stage.firm.hire("Cleo Nord", "consultant").await;
+            let path = format!(
+                "{firm}/engagements/{}/assignments",
+                stage.client.engagement_id
+            );
+            let body = json!({"user_id": consultant.id, "role": "consultant"});
+            (
+                owner.clone(),
+                path,
+                body,
+                tenant,
+                "valid_until",
+                json!("2029-12-31"),
+            )
+        }
+        "create_consultancy_invitation" => {
+            let body = json!({"email": address(), "role": "consultant"});
+            (
+                owner.clone(),
+                format!("{firm}/invitations"),
+                body,
+                of_firm,
+                "role",
+                json!("lead"),
+            )
+        }
+        "create_tenant_invitation" => {
+            let body = json!({"email": address(), "roles": ["viewer"]});
+            let path = stage.client.path("invitations");
+            (
+                stage.approver.api.clone(),
+                path,
+                body,
+                tenant,
+                "roles",
+                json!(["employee"]),
+            )
+        }
+        "accept_invitation" => {
+            let email = address();
+            let body = json!({"email": email, "roles": ["viewer"]});
+            let path = stage.client.path("invitations");
+            stage.approver.api.post(&path, &body, 201).await;
+            let token = token_in(&stage.app.link_mailed_to(&email).await);
+            let body = json!({"token": token, "name": "Ida Holm", "password": PASSWORD});
+            let path = "/v1/invitations/accept".to_owned();
+            (
+                stage.app.anonymous(),
+                path,
+                body,
+                tenant,
+                "name",
+                json!("Ida Holmes"),
+            )
+        }
+        _ => unknown(operation),
+    };
+    let mut changed = body.clone();
+    changed[field] = other;
+    Shot {
+        client,
+        path,
+        if_match: None,
+        body,
+        other: changed,
+        effect,
+    }
+}

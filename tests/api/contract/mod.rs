@@ -1,0 +1,24 @@
+//! The HTTP contract: what every operation promises, whatever it is about.
+
+mod atomicity;
+mod bad_input;
+mod batch;
+mod crash;
+mod filters;
+mod idempotency;
+mod idempotent_posts;
+mod lists;
+mod lost_update;
+mod mass_assignment;
+mod openapi_drift;
+mod operations;
+pub mod problems;
+mod roles_snapshot;
+mod schema_file;
+pub mod stage;
+
+/// Whether committed files are to be written anew.
+#[expect(clippy::disallowed_methods, reason = "no setting of the program")]
+fn is_update() -> bool {
+    std::env::var("UPDATE").is_ok_and(|value| value == "1")
+}

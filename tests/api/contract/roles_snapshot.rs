@@ -1,0 +1,147 @@
+//! Who may do what: the committed table is the program's, and HTTP agrees with it.
+
+use std::path::PathBuf;
+
+use aims::app::kinds;
+use aims::records::Entry;
+use aims::tenancy::{Role, Roles};
+use reqwest::Method;
+use serde_json::json;
+
+use super::problems::assert_problem;
+use super::stage::{Stage, rehearsal};
+use crate::support::Person;
+
+fn file() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/api/contract/roles.json")
+}
+
+#[test]
+fn the_committed_role_table_is_that_of_the_program() {
+    let now = serde_json::to_string_pretty(&kinds().role_table()).unwrap() + "\n";
+    if super::is_update() {
+        std::fs::write(file(), now).unwrap();
+        return;
+    }
+    let committed = std::fs::read_to_string(file()).unwrap_or_default();
+    assert!(
+        committed == now,
+        "who may do what has changed. If that is meant, run `UPDATE=1 cargo test --test api role_table` \
+         and have the difference in tests/api/contract/roles.json reviewed."
+    );
+}
+
+/// Somebody with exactly this role.
+async fn holder(stage: &Stage<'_>, role: Role) -> Person {
+    let name = role.as_str().replace('_', " ");
+    match role {
+        Role::Lead | Role::Consultant => {
+            let person = stage.firm.hire(&name, role.as_str()).await;
+            stage
+                .firm
+                .assign(&person, &stage.client, role.as_str())
+                .await;
+            person
+        }
+        Role::ExternalAuditor => {
+            let until = Some("2027-12-31");
+            let roles = [role.as_str()];
+            stage
+                .client
+                .staff_by(&stage.approver, &name, &roles, until)
+                .await
+        }
+        _ => {
+            let roles = [role.as_str()];
+            stage
+                .client
+                .staff_by(&stage.approver, &name, &roles, None)
+                .await
+        }
+    }
+}
+
+#[actix_web::test]
+async fn over_http_each_role_does_what_the_table_says_and_nothing_else() {
+    let stage = Stage::set(rehearsal().await).await;
+    for role in Role::ALL {
+        let person = holder(&stage, *role).await;
+        for entry in kinds().entries() {
+            judge(&stage, &person, *role, entry).await;
+        }
+    }
+}
+
+async fn judge(stage: &Stage<'_>, person: &Person, role: Role, entry: &'static Entry) {
+    let (list, api) = (stage.list(entry), &person.api);
+    let what = |verb: &str| format!("{role}: {verb} {}", entry.info.name);
+    let record = stage.make(entry).await;
+    let at = stage.at(entry, &record);
+    let (read, write) = (Roles::READERS.has(role), entry.authors.has(role));
+    let events = stage.events().await;
+
+    let seen = api.send(Method::GET, &at, &[], None).await;
+    assert_eq!(
+        seen.status,
+        if read { 200 } else { 403 },
+        "{}",
+        what("read")
+    );
+
+    let input = stage.input(entry).await;
+    let before = stage.events().await;
+    let made = api
+        .send(Method::POST, &list, &[], Some(input.to_string()))
+        .await;
+    let headers = [("If-Match", "*")];
+    let patch = json!({"title": format!("Named by {role}")}).to_string();
+    let changed = api.send(Method::PATCH, &at, &headers, Some(patch)).await;
+    let archived = api.send(Method::DELETE, &at, &headers, None).await;
+    let after = stage.events().await;
+
+    if write {
+        assert_eq!(made.status, 201, "{}: {}", what("create"), made.text);
+        assert_eq!(changed.status, 200, "{}: {}", what("change"), changed.text);
+        assert_eq!(
+            archived.status,
+            204,
+            "{}: {}",
+            what("archive"),
+            archived.text
+        );
+        assert_eq!(after, before + 3, "{}", what("write"));
+    } else {
+        assert_problem(&what("create"), &made, 403);
+        assert_problem(&what("change"), &changed, 403);
+        assert_problem(&what("archive"), &archived, 403);
+        assert_eq!(after, before, "{}", what("refused"));
+    }
+    assert!(before >= events);
+}
+
+#[actix_web::test]
+async fn a_transition_of_somebody_elses_role_is_refused() {
+    let stage = Stage::set(rehearsal().await).await;
+    let mut people = Vec::new();
+    for role in Role::ALL {
+        people.push((*role, holder(&stage, *role).await));
+    }
+    for entry in kinds().entries() {
+        let record = stage.make(entry).await;
+        let at = format!("{}/transitions", stage.at(entry, &record));
+        let before = stage.events().await;
+        for known in entry.moves.iter().filter(|known| known.from == entry.start) {
+            let body = json!({"to": known.to, "reason": "It is time."}).to_string();
+            for (role, person) in people.iter().filter(|(role, _)| !known.by.has(*role)) {
+                let headers = [("If-Match", "*")];
+                let answer = person
+                    .api
+                    .send(Method::POST, &at, &headers, Some(body.clone()))
+                    .await;
+                let what = format!("{role} moves {} to {}", entry.info.name, known.to);
+                assert_problem(&what, &answer, 403);
+            }
+        }
+        assert_eq!(stage.events().await, before, "{}", entry.info.name);
+    }
+}
