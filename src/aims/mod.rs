@@ -5,6 +5,7 @@
 
 use crate::records::Registry;
 
+pub mod context;
 pub mod evaluation;
 pub mod operation;
 pub mod risk_opp;
@@ -12,6 +13,7 @@ pub mod risk_opp;
 /// All kinds, one line each.
 pub fn kinds() -> Registry {
     Registry::default()
+        .with::<context::context_issue::ContextIssue>()
         .with::<operation::ai_system::AiSystem>()
         .with::<risk_opp::risk_criteria::RiskCriteria>()
         .with::<risk_opp::risk::Risk>()

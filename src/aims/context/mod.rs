@@ -1,0 +1,3 @@
+//! Clause 4: understanding the organisation and its context.
+
+automod::dir!(pub "src/aims/context");
