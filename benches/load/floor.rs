@@ -25,9 +25,15 @@ const EPOCH: i64 = 946_684_800_000_000;
 const GET: &str = "SELECT id, kind, ref, title, status, version, owner_id, next_review_on, created_at, created_by,
     updated_at, updated_by, authored_by, archived_at, body
     FROM records WHERE tenant_id = $1::text::uuid AND id = $2::text::uuid AND kind = 'risk' LIMIT 1";
-/// The stored JSON as text, which is all a server that only passes it through needs.
-const LIST: &str = "SELECT id, body::text
-    FROM records WHERE tenant_id = $1::text::uuid AND kind = 'risk' AND archived_at IS NULL AND id < $2::text::uuid ORDER BY id DESC LIMIT 51";
+/// The whole record as JSON text, put together by PostgreSQL in the cheapest way: the server only
+/// passes it through.
+const LIST: &str = r#"SELECT id, '{"id":"' || id || '","ref":"' || ref || '","title":' || to_json(title) || ',"status":"' || status
+    || '","version":' || version || ',"owner_id":' || coalesce('"' || owner_id || '"', 'null')
+    || ',"next_review_on":' || coalesce('"' || next_review_on || '"', 'null')
+    || ',"created_at":"' || created_at || '","created_by":' || coalesce('"' || created_by || '"', 'null')
+    || ',"updated_at":"' || updated_at || '","updated_by":' || coalesce('"' || updated_by || '"', 'null')
+    || ',"archived_at":' || coalesce('"' || archived_at || '"', 'null') || ',' || substr(body::text, 2)
+    FROM records WHERE tenant_id = $1::text::uuid AND kind = 'risk' AND archived_at IS NULL AND id < $2::text::uuid ORDER BY id DESC LIMIT 51"#;
 
 struct Connection {
     client: Client,
