@@ -92,7 +92,7 @@ fn serve(config: Config, demo: bool) -> Outcome {
         tracing::info!("Listening on http://{}", server.address());
         if demo {
             let address = server.address();
-            actix_web::rt::spawn(aims::demo::run(config, address, server.handle()));
+            actix_web::rt::spawn(aims::demo::run(config, address));
         }
         server.run().await
     });

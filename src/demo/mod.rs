@@ -24,8 +24,6 @@ mod welcome;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use actix_web::dev::ServerHandle;
-
 use crate::config::Config;
 
 /// Whether a server answers at this address.
@@ -48,7 +46,7 @@ fn reachable(bind: SocketAddr) -> SocketAddr {
 
 /// Loads the demo data into the running server, unless it is there, and prints where to go. What
 /// goes wrong is told in a sentence; the server goes on.
-pub async fn run(config: Config, address: SocketAddr, _server: ServerHandle) {
+pub async fn run(config: Config, address: SocketAddr) {
     let base = format!("http://{}", reachable(address));
     match load::load(&config, &base).await {
         Ok(loaded) => println!("{}", welcome::text(&config, &base, &loaded)),

@@ -142,7 +142,6 @@ impl TenantTx<'_> {
         let mut found = vec![self.run(async |db| query(db, *first).await).await?];
         let connection = self.connection;
         for chunk in rest.chunks(VISITS_IN_FLIGHT) {
-            self.round_trips += 1;
             let mut waiting = Vec::with_capacity(chunk.len());
             for tenant in chunk {
                 let sql = set_scope(Some(*tenant));

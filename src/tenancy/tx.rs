@@ -90,7 +90,6 @@ pub struct TenantTx<'c> {
     actor: Actor,
     now: DateTime<Utc>,
     request_id: Option<Arc<str>>,
-    pub(super) round_trips: u32,
 }
 
 /// Whether a transaction may change anything.
@@ -183,7 +182,6 @@ impl<'c> TenantTx<'c> {
             actor,
             now,
             request_id,
-            round_trips: 0,
         }
     }
 
@@ -220,11 +218,6 @@ impl<'c> TenantTx<'c> {
         self.request_id.as_deref()
     }
 
-    /// Round trips to PostgreSQL so far.
-    pub fn round_trips(&self) -> u32 {
-        self.round_trips
-    }
-
     /// Runs queries. The opening and all queued statements travel before them in the same
     /// message, and so do the queries of one `work` that are polled together.
     pub async fn run<T>(
@@ -234,7 +227,6 @@ impl<'c> TenantTx<'c> {
         if self.ended {
             return Err(Problem::internal("the transaction has ended"));
         }
-        self.round_trips += 1;
         let (mut opener, mut closer) = (self.connection, self.connection);
         let opening = self.opening.take();
         let begin = async {
@@ -399,7 +391,6 @@ impl<'c> TenantTx<'c> {
     }
 
     pub(super) async fn run_alone(&mut self, sql: &str) -> Result<()> {
-        self.round_trips += 1;
         let mut connection = self.connection;
         connection.batch_execute(sql).await.map_err(|error| {
             self.failed = true;
