@@ -17,7 +17,6 @@ use serde_json::{Map, Value};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::aims::risk_opp::residual_acceptance;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::consultancy;
@@ -108,6 +107,7 @@ impl Database {
 
 /// Runs the pending migrations as the owner role; answers their names. Blocks.
 pub fn migrate(owner_url: &str) -> Result<Vec<String>, StartFault> {
+    check_kinds()?;
     let statuses = kinds().statuses();
     blocking(tenancy::migrate(owner_url, statuses))?.map_err(fault)
 }
@@ -132,6 +132,14 @@ fn blocking<T: Send>(work: impl Future<Output = T> + Send) -> Result<T, StartFau
 /// All kinds of record, known to the kernel from the first call on.
 pub fn kinds() -> &'static records::Registry {
     records::install(aims::kinds)
+}
+
+/// What kinds declare fits together, or nothing starts.
+fn check_kinds() -> Result<(), StartFault> {
+    match kinds().faults() {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(StartFault(faults.join("\n"))),
+    }
 }
 
 /// Everything a worker shares with the others.
@@ -165,7 +173,7 @@ impl Server {
     /// Starts to listen. Must run inside an actix (or tokio) runtime; serves once
     /// [`Server::run`] is awaited.
     pub async fn start(config: Config, database_url: &str) -> Result<Self, StartFault> {
-        kinds();
+        check_kinds()?;
         let clock = if config.test_clock {
             Clock::settable()
         } else {
@@ -254,7 +262,7 @@ fn start_jobs(
     jobs::start(JobsSettings {
         database_url: database_url.to_owned(),
         planners: vec![Arc::new(Ledger::new(naming, &config.public_url))],
-        daily: vec![Arc::new(ExpireAcceptances)],
+        daily: vec![Arc::new(TimePasses)],
         occasion: Some(Arc::new(Recheck)),
         config: config.clone(),
         clock: clock.clone(),
@@ -262,16 +270,16 @@ fn start_jobs(
     .map_err(fault)
 }
 
-/// Acceptances of residual risk end with their last day (RSK-3).
-struct ExpireAcceptances;
+/// Transitions that time makes.
+struct TimePasses;
 
-impl TenantJob for ExpireAcceptances {
+impl TenantJob for TimePasses {
     fn name(&self) -> &'static str {
-        "expire residual acceptances"
+        "transitions that time makes"
     }
 
     fn run<'a>(&'a self, tx: &'a mut TenantTx<'_>) -> LocalBoxFuture<'a, Result<()>> {
-        residual_acceptance::expire(tx).boxed_local()
+        async { records::let_time_pass(tx).await.map(drop) }.boxed_local()
     }
 }
 
@@ -378,7 +386,7 @@ async fn readyz(
     if leaving.0.load(Ordering::SeqCst) {
         return Err(Problem::unavailable(1, "the server is stopping"));
     }
-    platform.db().ready().await?;
+    platform.db().ready(&kinds().statuses()).await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({"status": "ready"})))
 }
 

@@ -100,6 +100,20 @@ pub struct Problem {
     pub retry_after: Option<u32>,
     /// The cause; logged, never sent.
     pub cause: Option<Box<dyn StdError + Send + Sync>>,
+    /// What a rule refused, for the chain of events.
+    pub refused: Option<Box<Refused>>,
+}
+
+/// Something that a rule refused: it is recorded, because a refusal is a fact of the management
+/// system too.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Kind of the record.
+    pub kind: &'static str,
+    /// The record.
+    pub id: uuid::Uuid,
+    /// What was asked for, and which rule refused it.
+    pub data: serde_json::Value,
 }
 
 impl Problem {
@@ -114,7 +128,25 @@ impl Problem {
             allowed: None,
             retry_after: None,
             cause: None,
+            refused: None,
         }
+    }
+
+    /// The same problem, to be recorded if a rule refuses: what was asked for of which record.
+    pub fn refused_on(
+        mut self,
+        kind: &'static str,
+        id: uuid::Uuid,
+        asked: serde_json::Value,
+    ) -> Self {
+        if let Some(rule) = &self.rule {
+            self.refused = Some(Box::new(Refused {
+                kind,
+                id,
+                data: serde_json::json!({"rule": rule, "asked": asked, "detail": self.detail}),
+            }));
+        }
+        self
     }
 
     /// 400: the request cannot be understood.
@@ -253,6 +285,7 @@ impl ResponseError for Problem {
             allowed: self.allowed.clone(),
             retry_after: self.retry_after,
             cause: self.cause.as_ref().map(|cause| cause.to_string().into()),
+            refused: None,
         };
         response.extensions_mut().insert(copy);
         response

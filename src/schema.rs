@@ -93,20 +93,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    evidence_refs (tenant_id, id) {
-        tenant_id -> Uuid,
-        id -> Uuid,
-        record_id -> Uuid,
-        title -> Text,
-        location -> Nullable<Text>,
-        collected_on -> Date,
-        note -> Nullable<Text>,
-        created_at -> Timestamptz,
-        created_by -> Uuid,
-    }
-}
-
-diesel::table! {
     idempotency_keys (tenant_id, caller_id, route, key) {
         tenant_id -> Uuid,
         caller_id -> Uuid,
@@ -159,6 +145,8 @@ diesel::table! {
         unit -> Nullable<Text>,
         created_at -> Timestamptz,
         created_by -> Nullable<Uuid>,
+        from_kind -> Text,
+        catalog_version -> Nullable<Int4>,
     }
 }
 
@@ -223,13 +211,23 @@ diesel::table! {
         created_by -> Nullable<Uuid>,
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
-        authored_by -> Nullable<Uuid>,
         archived_at -> Nullable<Timestamptz>,
         body -> Jsonb,
-        ai_system_id -> Nullable<Uuid>,
-        risk_id -> Nullable<Uuid>,
-        level -> Nullable<Text>,
-        above_tolerance -> Nullable<Bool>,
+        authors -> Array<Uuid>,
+        in_force -> Nullable<Int4>,
+        approved_by -> Nullable<Uuid>,
+        approved_on -> Nullable<Date>,
+        audience -> Text,
+        audience_roles -> Array<Text>,
+        audience_people -> Array<Uuid>,
+        facet_1 -> Nullable<Text>,
+        facet_2 -> Nullable<Text>,
+        facet_3 -> Nullable<Text>,
+        facet_4 -> Nullable<Text>,
+        sort_1 -> Nullable<Int8>,
+        sort_2 -> Nullable<Int8>,
+        sort_3 -> Nullable<Int8>,
+        words -> Text,
     }
 }
 
@@ -252,6 +250,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    rows (tenant_id, record_id, list, key) {
+        tenant_id -> Uuid,
+        record_id -> Uuid,
+        list -> Text,
+        key -> Text,
+        at -> Timestamptz,
+        person_id -> Nullable<Uuid>,
+        body -> Jsonb,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     sessions (id) {
         id -> Uuid,
         user_id -> Uuid,
@@ -265,6 +277,25 @@ diesel::table! {
         revoked_because -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    settings (tenant_id) {
+        tenant_id -> Uuid,
+        version -> Int4,
+        body -> Jsonb,
+    }
+}
+
+diesel::table! {
+    shares (tenant_id, record_id, person_id) {
+        tenant_id -> Uuid,
+        record_id -> Uuid,
+        person_id -> Uuid,
+        until -> Date,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
     }
 }
 
@@ -312,6 +343,8 @@ diesel::table! {
         record_version -> Int4,
         approved_by -> Uuid,
         approved_at -> Timestamptz,
+        links -> Jsonb,
+        children -> Jsonb,
     }
 }
 
@@ -324,7 +357,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     deadlines,
     engagements,
     events,
-    evidence_refs,
     idempotency_keys,
     invitations,
     kind_statuses,
@@ -334,7 +366,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     people,
     records,
     reminders,
+    rows,
     sessions,
+    settings,
+    shares,
     tenants,
     users,
     versions,

@@ -1,18 +1,31 @@
 //! The kinds of record of an AI management system, in the groups of ISO/IEC 42001.
 //!
 //! A kind is one file that reads like its clause: fields, states, who may do what, rules,
-//! deadlines. Groups meet through references and the kernel's look-ups.
+//! deadlines. Groups meet through references, the kernel's look-ups, and by hearing each other.
 
 use crate::records::Registry;
+use crate::tenancy::{Role, Roles};
 
 pub mod context;
 pub mod evaluation;
+pub mod improvement;
 pub mod operation;
 pub mod risk_opp;
+pub mod rules;
+pub mod support;
+pub mod words;
+
+/// Who writes every record of a kind: the AIMS manager and the consultants assigned.
+pub const RUNNERS: Roles = Roles::of(&[Role::AimsManager, Role::Consultant, Role::Lead]);
 
 /// All kinds, one line each.
 pub fn kinds() -> Registry {
     Registry::default()
+        .with_rules(rules::ALL)
+        .with_figures(
+            risk_opp::figures::FIGURES,
+            evaluation::management_review::DATES,
+        )
         .with::<context::context_issue::ContextIssue>()
         .with::<operation::ai_system::AiSystem>()
         .with::<risk_opp::risk_criteria::RiskCriteria>()
@@ -20,4 +33,8 @@ pub fn kinds() -> Registry {
         .with::<risk_opp::risk_treatment::RiskTreatment>()
         .with::<risk_opp::residual_acceptance::ResidualAcceptance>()
         .with::<evaluation::management_review::ManagementReview>()
+        .with::<support::evidence::Evidence>()
+        .with::<improvement::task::Task>()
+        .with::<improvement::waiver::Waiver>()
+        .waived_by::<improvement::waiver::Waiver>()
 }

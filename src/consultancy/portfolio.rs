@@ -1,7 +1,7 @@
 //! How all the clients of a firm stand, the most urgent first (domain model section 12).
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actix_web::{HttpResponse, get, web};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -11,9 +11,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::portfolio_row::{self, NextDeadline, OpenRisks, Standing};
+use super::portfolio_row::{self, NextDeadline, Standing};
 use crate::identity::listing::{Listing, Page};
 use crate::problem::Result;
+use crate::records::registry;
 use crate::schema::tenants;
 use crate::tenancy::{Caller, FirmRole, Membership, Role, TenantTx};
 
@@ -35,19 +36,17 @@ struct PortfolioRow {
     /// What the caller is there: lead, consultant, or owner of the firm without an assignment.
     #[schema(example = "lead")]
     role: &'static str,
-    /// Risks that are not closed, by level.
-    open_risks: OpenRisks,
-    /// Open risks above the tolerance without an accepted residual risk.
-    #[schema(example = 1)]
-    risks_above_tolerance_without_acceptance: i64,
+    /// What is counted, by name: `open_risks_high`, for example.
+    #[schema(value_type = BTreeMap<String, i64>, example = json!({"open_risks_high": 1, "risks_above_tolerance_without_acceptance": 1}))]
+    figures: BTreeMap<&'static str, i64>,
+    /// Dates to look out for, by name: `management_review`, for example.
+    #[schema(value_type = BTreeMap<String, Option<String>>, example = json!({"management_review": "2027-06-28"}))]
+    dates: BTreeMap<&'static str, Option<NaiveDate>>,
     /// Deadlines whose day has passed, in the tenant's zone.
     #[schema(example = 2)]
     deadlines_overdue: i64,
     /// The next deadline from today on.
     next_deadline: Option<NextDeadline>,
-    /// When the next management review is due.
-    #[schema(example = "2027-06-28")]
-    next_management_review_on: Option<NaiveDate>,
     /// When anything last happened.
     #[schema(example = "2027-03-01T10:00:00Z")]
     last_activity_at: Option<DateTime<Utc>>,
@@ -140,23 +139,34 @@ fn row(place: &Membership, stage: String, standing: Standing, now: DateTime<Utc>
         name: place.tenant.name.clone(),
         stage,
         role,
-        open_risks: counts.open_risks,
-        risks_above_tolerance_without_acceptance: counts.unaccepted,
+        figures: counts.figures.clone(),
+        dates: counts.dates.clone(),
         deadlines_overdue: counts.overdue,
         next_deadline: counts.next.clone(),
-        next_management_review_on: counts.review_on,
         last_activity_at: last_event_at,
         silent: last_event_at.is_none_or(|at| now - at > SILENCE),
     }
+}
+
+/// The figures that make a client urgent, the heaviest first.
+fn weighed(row: &PortfolioRow) -> Vec<i64> {
+    let mut figures: Vec<_> = registry()
+        .figures()
+        .iter()
+        .filter(|one| one.weight > 0)
+        .collect();
+    figures.sort_by_key(|figure| Reverse(figure.weight));
+    figures
+        .into_iter()
+        .map(|figure| row.figures.get(figure.name).copied().unwrap_or_default())
+        .collect()
 }
 
 /// Orders rows: the most urgent first, ties by the next deadline, name and id.
 fn urgency(row: &PortfolioRow) -> impl Ord + use<> {
     (
         Reverse(row.deadlines_overdue),
-        Reverse(row.risks_above_tolerance_without_acceptance),
-        Reverse(row.open_risks.critical),
-        Reverse(row.open_risks.high),
+        Reverse(weighed(row)),
         row.next_deadline
             .as_ref()
             .map_or(NaiveDate::MAX, |next| next.due_on),
@@ -175,14 +185,13 @@ mod tests {
             name: name.to_owned(),
             stage: "active".to_owned(),
             role: "lead",
-            open_risks: OpenRisks {
-                critical,
-                ..OpenRisks::default()
-            },
-            risks_above_tolerance_without_acceptance: unaccepted,
+            figures: BTreeMap::from([
+                ("open_risks_critical", critical),
+                ("risks_above_tolerance_without_acceptance", unaccepted),
+            ]),
+            dates: BTreeMap::new(),
             deadlines_overdue: overdue,
             next_deadline: None,
-            next_management_review_on: None,
             last_activity_at: None,
             silent: true,
         }
@@ -190,6 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_overdue_comes_first_then_unaccepted_then_critical_risks() {
+        crate::app::kinds();
         let mut rows = [
             a_row("calm", 0, 0, 0),
             a_row("critical", 0, 0, 2),

@@ -3,11 +3,11 @@
 //! Counting is dear, so it is kept for each (tenant, last event, civil date): whatever changes a
 //! tenant's records is an event, so a row counted at the same event and date is still true.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::dsl::{count_star, exists, not};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use quick_cache::sync::Cache;
@@ -16,28 +16,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::problem::Result;
+use crate::records::{Figure, registry};
 use crate::schema::{chains, deadlines, records};
 use crate::tenancy::TenantTx;
 
 /// Tenants whose counts are kept; the least used make room.
 const REMEMBERED: usize = 10_000;
-
-/// Open risks by level.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub(super) struct OpenRisks {
-    /// Of level low.
-    #[schema(example = 3)]
-    pub(super) low: i64,
-    /// Of level medium.
-    #[schema(example = 2)]
-    pub(super) medium: i64,
-    /// Of level high.
-    #[schema(example = 1)]
-    pub(super) high: i64,
-    /// Of level critical.
-    #[schema(example = 0)]
-    pub(super) critical: i64,
-}
 
 /// Something that is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, Queryable)]
@@ -62,11 +46,12 @@ pub(super) struct NextDeadline {
 /// What was counted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
-    pub(super) open_risks: OpenRisks,
-    pub(super) unaccepted: i64,
+    /// What the kinds count, by name.
+    pub(super) figures: BTreeMap<&'static str, i64>,
+    /// Dates that the kinds look out for, by name.
+    pub(super) dates: BTreeMap<&'static str, Option<NaiveDate>>,
     pub(super) overdue: i64,
     pub(super) next: Option<NextDeadline>,
-    pub(super) review_on: Option<NaiveDate>,
 }
 
 /// How a tenant stands.
@@ -136,82 +121,39 @@ async fn counts(tx: &mut TenantTx<'_>, keys: &[Key]) -> Result<HashMap<Uuid, Arc
 async fn count(tx: &mut TenantTx<'_>, cold: &[Key]) -> Result<Vec<Counts>> {
     let ids: Vec<Uuid> = cold.iter().map(|(id, ..)| *id).collect();
     let days: HashMap<Uuid, NaiveDate> = cold.iter().map(|(id, _, day)| (*id, *day)).collect();
-    let levels = risks_by_level(tx, &ids).await?;
-    let unaccepted = unaccepted_risks(tx, &ids).await?;
-    let overdue = overdue(tx, &ids, &days).await?;
-    let next = next_deadlines(tx, &ids, &days).await?;
-    let reviews = next_reviews(tx, &ids).await?;
-    Ok(levels
+    let mut counted: Vec<Counts> = overdue(tx, &ids, &days)
+        .await?
         .into_iter()
-        .zip(unaccepted)
-        .zip(overdue)
-        .zip(next)
-        .zip(reviews)
-        .map(
-            |((((levels, unaccepted), overdue), next), review_on)| Counts {
-                open_risks: by_level(levels),
-                unaccepted,
-                overdue,
-                next,
-                review_on,
-            },
-        )
-        .collect())
-}
-
-fn by_level(rows: Vec<(Option<String>, i64)>) -> OpenRisks {
-    let mut risks = OpenRisks::default();
-    for (level, number) in rows {
-        match level.as_deref() {
-            Some("low") => risks.low += number,
-            Some("medium") => risks.medium += number,
-            Some("high") => risks.high += number,
-            Some("critical") => risks.critical += number,
-            _ => {}
+        .zip(next_deadlines(tx, &ids, &days).await?)
+        .map(|(overdue, next)| Counts {
+            overdue,
+            next,
+            ..Counts::default()
+        })
+        .collect();
+    for figure in registry().figures() {
+        let numbers = number(tx, &ids, &days, figure).await?;
+        for (counts, number) in counted.iter_mut().zip(numbers) {
+            counts.figures.insert(figure.name, number);
         }
     }
-    risks
+    for date in registry().dates() {
+        let dates = next_date(tx, &ids, date.deadline).await?;
+        for (counts, on) in counted.iter_mut().zip(dates) {
+            counts.dates.insert(date.name, on);
+        }
+    }
+    Ok(counted)
 }
 
-async fn risks_by_level(
+async fn number(
     tx: &mut TenantTx<'_>,
     ids: &[Uuid],
-) -> Result<Vec<Vec<(Option<String>, i64)>>> {
+    days: &HashMap<Uuid, NaiveDate>,
+    figure: &Figure,
+) -> Result<Vec<i64>> {
     tx.visit(ids, async |db, tenant| {
-        records::table
-            .filter(records::tenant_id.eq(tenant))
-            .filter(records::kind.eq("risk"))
-            .filter(records::status.ne("closed"))
-            .filter(records::archived_at.is_null())
-            .group_by(records::level)
-            .select((records::level, count_star()))
-            .load(&mut &*db)
-            .await
-    })
-    .await
-}
-
-/// Risks above the tolerance that nobody entitled has accepted (RSK-2).
-async fn unaccepted_risks(tx: &mut TenantTx<'_>, ids: &[Uuid]) -> Result<Vec<i64>> {
-    tx.visit(ids, async |db, tenant| {
-        let acceptances = diesel::alias!(records as acceptances);
-        let accepted = acceptances
-            .filter(acceptances.field(records::tenant_id).eq(tenant))
-            .filter(acceptances.field(records::kind).eq("residual_acceptance"))
-            .filter(acceptances.field(records::status).eq("accepted"))
-            .filter(acceptances.field(records::archived_at).is_null())
-            .filter(
-                acceptances
-                    .field(records::risk_id)
-                    .eq(records::id.nullable()),
-            );
-        records::table
-            .filter(records::tenant_id.eq(tenant))
-            .filter(records::kind.eq("risk"))
-            .filter(records::status.ne("closed"))
-            .filter(records::archived_at.is_null())
-            .filter(records::above_tolerance.eq(true))
-            .filter(not(exists(accepted)))
+        (figure.counted)(tenant, day(days, tenant))
             .select(count_star())
             .first(&mut &*db)
             .await
@@ -249,6 +191,7 @@ async fn next_deadlines(
             )
             .filter(deadlines::tenant_id.eq(tenant))
             .filter(deadlines::due_on.ge(day(days, tenant)))
+            .filter(records::audience.ne("named"))
             .order((deadlines::due_on, deadlines::record_id, deadlines::name))
             .select((
                 deadlines::record_id,
@@ -264,12 +207,16 @@ async fn next_deadlines(
     .await
 }
 
-/// When the next management review is due (clause 9.3).
-async fn next_reviews(tx: &mut TenantTx<'_>, ids: &[Uuid]) -> Result<Vec<Option<NaiveDate>>> {
+/// The earliest deadline of a name.
+async fn next_date(
+    tx: &mut TenantTx<'_>,
+    ids: &[Uuid],
+    deadline: &'static str,
+) -> Result<Vec<Option<NaiveDate>>> {
     tx.visit(ids, async |db, tenant| {
         deadlines::table
             .filter(deadlines::tenant_id.eq(tenant))
-            .filter(deadlines::name.eq("management_review"))
+            .filter(deadlines::name.eq(deadline))
             .order(deadlines::due_on)
             .select(deadlines::due_on)
             .first(&mut &*db)

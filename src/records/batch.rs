@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::registry::Entry;
 use super::row::Stored;
-use super::store;
 use super::transitions::{self, TransitionRequest};
+use super::{archive, store};
 use crate::problem::{Problem, Result};
 use crate::tenancy::{Answer, TenantTx};
 
@@ -71,6 +71,7 @@ pub(super) async fn run(
 ) -> Result<Answer> {
     let mut items = Vec::with_capacity(batch.operations.len());
     let mut failed = false;
+    let mut refused = Vec::new();
     let mark = tx.mark().await?;
     for operation in batch.operations {
         if failed && batch.atomic {
@@ -84,6 +85,7 @@ pub(super) async fn run(
             Err(problem) if problem.status >= 500 => return Err(problem),
             Err(problem) => {
                 failed = true;
+                refused.extend(problem.refused.clone());
                 let body =
                     serde_json::to_value(problem.body(public_url)).map_err(Problem::internal)?;
                 items.push(json!({"status": problem.status, "record": null, "problem": body}));
@@ -102,6 +104,10 @@ pub(super) async fn run(
                 fields.insert("record".to_owned(), Value::Null);
             }
         }
+    }
+    // A refusal by a rule is an event, whatever became of the rest.
+    for refused in refused {
+        tx.event("refused", refused.kind, refused.id, &refused.data)?;
     }
     let body = json!({"committed": committed, "items": items});
     Ok(Answer::ok(None, body.to_string()))
@@ -144,7 +150,7 @@ async fn one(tx: &mut TenantTx<'_>, entry: &Entry, operation: Operation) -> Resu
             .await?
         }
         Verb::Archive => {
-            store::archive(tx, entry, id()?, expected).await?;
+            archive::archive(tx, entry, id()?, expected).await?;
             return Ok((204, Value::Null));
         }
     };

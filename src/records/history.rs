@@ -1,4 +1,4 @@
-//! What happened to a record, and what of it was approved.
+//! What happened to a record.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::registry::Entry;
-use super::row::RawJson;
 use super::store;
 use crate::problem::{Problem, Result};
-use crate::schema::{events, versions};
+use crate::schema::events;
 use crate::tenancy::TenantTx;
 
 type EventRow = (
@@ -59,67 +58,4 @@ pub(super) async fn events_of(
             }))
         })
         .collect()
-}
-
-type VersionRow = (i32, String, Vec<u8>, Uuid, DateTime<Utc>);
-
-fn version_json((number, title, hash, approved_by, approved_at): VersionRow) -> Value {
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    json!({
-        "number": number,
-        "title": title,
-        "sha256": hash,
-        "approved_by": approved_by,
-        "approved_at": approved_at,
-    })
-}
-
-/// Approved versions of a record, newest first, without their content.
-pub(super) async fn versions_of(
-    tx: &mut TenantTx<'_>,
-    entry: &Entry,
-    id: Uuid,
-) -> Result<Vec<Value>> {
-    store::get(tx, entry, id).await?;
-    let query = versions::table
-        .filter(versions::tenant_id.eq(tx.scope()))
-        .filter(versions::record_id.eq(id))
-        .order(versions::number.desc())
-        .select((
-            versions::number,
-            versions::title,
-            versions::hash,
-            versions::approved_by,
-            versions::approved_at,
-        ));
-    let rows: Vec<VersionRow> = tx.run(async |db| query.load(&mut &*db).await).await?;
-    Ok(rows.into_iter().map(version_json).collect())
-}
-
-/// One approved version with its content.
-pub(super) async fn version(
-    tx: &mut TenantTx<'_>,
-    entry: &Entry,
-    id: Uuid,
-    number: i32,
-) -> Result<Value> {
-    store::get(tx, entry, id).await?;
-    let query = versions::table.find((tx.scope(), id, number)).select((
-        (
-            versions::number,
-            versions::title,
-            versions::hash,
-            versions::approved_by,
-            versions::approved_at,
-        ),
-        versions::body,
-    ));
-    let (row, body): (VersionRow, RawJson) =
-        tx.run(async |db| query.first(&mut &*db).await).await?;
-    let mut version = version_json(row);
-    if let Value::Object(fields) = &mut version {
-        let content = serde_json::from_str(&body.0).map_err(Problem::internal)?;
-        fields.insert("content".to_owned(), content);
-    }
-    Ok(version)
 }

@@ -14,7 +14,9 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use super::lifecycle::Lifecycle;
+use super::hearing::{Happened, Hears};
+use super::lifecycle::Lives;
+use super::rules::RuleId;
 use crate::problem::Result;
 use crate::tenancy::{Roles, TenantTx};
 
@@ -37,44 +39,114 @@ pub struct KindInfo {
     pub about: &'static str,
 }
 
+impl KindInfo {
+    /// `a` or `an`, before its name.
+    pub fn article(&self) -> &'static str {
+        match self
+            .one
+            .starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O'])
+        {
+            true => "an",
+            false => "a",
+        }
+    }
+
+    /// [`KindInfo::article`] at the beginning of a sentence.
+    pub fn article_first(&self) -> &'static str {
+        match self.article() {
+            "an" => "An",
+            _ => "A",
+        }
+    }
+}
+
 /// A kind of record. The implementing struct is its body: stored as JSON, shown in the API as
-/// part of the flat record, described in the OpenAPI document by its [`ToSchema`].
+/// part of the flat record, described in the OpenAPI document by its [`ToSchema`]. States and
+/// transitions stand beside it, in `lifecycle!`.
 ///
-/// Fields marked `read_only` in the schema are computed by [`Kind::settle`].
+/// Fields marked `read_only` in the schema are computed; they keep their value unless
+/// [`Kind::compute`] or [`Kind::entering`] sets them.
 #[expect(
     async_fn_in_trait,
     reason = "everything runs on the thread of its worker"
 )]
-pub trait Kind: Serialize + DeserializeOwned + ToSchema + Clone + 'static {
+pub trait Kind: Lives + Serialize + DeserializeOwned + ToSchema + Clone + 'static {
     /// Names and clauses.
     const INFO: KindInfo;
     /// Who creates records of this kind and changes their content.
     const AUTHORS: Roles;
-    /// Hot fields of the body that lists may be filtered by.
-    const FILTERS: &'static [Filter] = &[];
+    /// Who does so with the records they own.
+    const OWNERS: Roles = Roles::of(&[]);
+    /// Who sees all of them, drafts included, unless a record names its audience.
+    const READERS: Roles = Roles::READERS;
+    /// Fields of the body that lists may be filtered by, at most four; references are besides.
+    const FILTERS: &'static [&'static str] = &[];
+    /// Fields of the body that lists may be sorted by, at most three: numbers, dates, closed sets.
+    const SORTS: &'static [&'static str] = &[];
     /// Lists in the body whose items have an address of their own.
     const PARTS: &'static [Part] = &[];
     /// Fields that may still change once the content is frozen (GEN-2).
     const STAYS_OPEN: &'static [&'static str] = &[];
-
-    /// States, transitions, who makes them and which rules guard them.
-    fn lifecycle() -> Lifecycle<Self>;
+    /// Of which there is only one that has not ended.
+    const ONE_FOR: Option<OneFor> = None;
+    /// Kinds whose records are approved together with one of this kind, by the field of theirs
+    /// that refers to it.
+    const CHILDREN: &'static [(&'static str, &'static str)] = &[];
+    /// Rules that judge the content at every write; those of transitions stand in the lifecycle.
+    const RULES: &'static [&'static RuleId] = &[];
+    /// What it reacts to.
+    const HEARS: &'static [Hears] = &[];
+    /// Where records of this kind hang on others: `…/{id}/evidence` lists and attaches them.
+    const ATTACHES_AS: Option<&'static str> = None;
 
     /// A valid body for the documentation; references in it are replaced in tests.
     fn example() -> Value;
 
-    /// Computes read-only fields and judges the content, at every write. `before` is the body as
-    /// it was, with its computed fields; none for a new record.
-    async fn settle(
+    /// Computes read-only fields, at every write. `before` is the record as it was; none for a
+    /// new one.
+    async fn compute(
         _record: &mut Record<Self>,
-        _before: Option<&Self>,
+        _before: Option<&Record<Self>>,
         _tx: &mut TenantTx<'_>,
     ) -> Result<()> {
         Ok(())
     }
 
-    /// What a transition brings with it: fields it sets, other records it moves.
-    async fn moved(_record: &mut Record<Self>, _from: &str, _tx: &mut TenantTx<'_>) -> Result<()> {
+    /// Judges the content, whenever it is made or changed.
+    async fn judge(
+        _record: &Record<Self>,
+        _before: Option<&Record<Self>>,
+        _tx: &mut TenantTx<'_>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    /// Fields that a transition sets; `record` is in its new state.
+    async fn entering(
+        _record: &mut Record<Self>,
+        _from: Self::State,
+        _tx: &mut TenantTx<'_>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    /// What follows once a record of this kind has been made.
+    async fn made(_record: &Record<Self>, _tx: &mut TenantTx<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// What follows from a transition for other records.
+    async fn moved(
+        _record: &Record<Self>,
+        _from: Self::State,
+        _tx: &mut TenantTx<'_>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
+    /// What follows from something that happened to a record of another kind; see
+    /// [`Kind::HEARS`].
+    async fn heard(_happened: &Happened, _tx: &mut TenantTx<'_>) -> Result<()> {
         Ok(())
     }
 
@@ -84,9 +156,18 @@ pub trait Kind: Serialize + DeserializeOwned + ToSchema + Clone + 'static {
     }
 }
 
+/// Of which there is only one that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OneFor {
+    /// One in a tenant.
+    Tenant,
+    /// One for each value of these fields together.
+    Fields(&'static [&'static str]),
+}
+
 /// A record with its typed body.
 #[derive(Clone, Debug)]
-pub struct Record<K> {
+pub struct Record<K: Lives> {
     /// Made by the server, UUIDv7.
     pub id: Uuid,
     /// What people call it, such as RSK-014.
@@ -94,13 +175,30 @@ pub struct Record<K> {
     /// Title.
     pub title: String,
     /// State in its lifecycle.
-    pub status: String,
+    pub status: K::State,
     /// The person responsible.
     pub owner_id: Option<Uuid>,
-    /// Who last changed the content.
-    pub authored_by: Option<Uuid>,
+    /// Civil date of the next review.
+    pub next_review_on: Option<NaiveDate>,
+    /// Who made it; none for the system.
+    pub created_by: Option<Uuid>,
+    /// Everybody who changed the content since the last approval.
+    pub authors: Vec<Uuid>,
+    /// Number of the approved version that holds now.
+    pub in_force: Option<i32>,
+    /// Who approved the newest version.
+    pub approved_by: Option<Uuid>,
+    /// Civil date of that approval.
+    pub approved_on: Option<NaiveDate>,
     /// The fields of the kind.
     pub body: K,
+}
+
+impl<K: Kind> Record<K> {
+    /// A reference to it.
+    pub fn link(&self) -> Ref<K> {
+        Ref::to(self.id)
+    }
 }
 
 /// Something due.
@@ -116,32 +214,6 @@ pub struct Deadline {
     pub roles: Roles,
 }
 
-/// A hot field: it has a plain generated column in `records`, because under row-level security
-/// only leakproof operators on plain columns use an index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filter {
-    /// `ai_system_id=`: the AI system it is about.
-    AiSystem,
-    /// `risk_id=`: the risk it is about.
-    Risk,
-    /// `level=low,high`: computed risk level.
-    Level,
-    /// `above_tolerance=true`: whether the level is above the tolerance.
-    AboveTolerance,
-}
-
-impl Filter {
-    /// The query parameter, which is also the field and the column.
-    pub const fn parameter(self) -> &'static str {
-        match self {
-            Self::AiSystem => "ai_system_id",
-            Self::Risk => "risk_id",
-            Self::Level => "level",
-            Self::AboveTolerance => "above_tolerance",
-        }
-    }
-}
-
 /// A list in the body whose items have an address: `management-reviews/{id}/inputs/{type}`.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
@@ -151,12 +223,18 @@ pub struct Part {
     pub key: &'static str,
     /// One item, in a sentence.
     pub one: &'static str,
+    /// The field of an item with the person who may write that item without being an author.
+    pub person: Option<&'static str>,
 }
 
 /// Where the schema of a reference says what it refers to.
 pub const REFERS_TO: &str = "x-refers-to";
 /// The value of [`REFERS_TO`] for people.
 pub const PERSON: &str = "person";
+/// The value of [`REFERS_TO`] for records of any kind.
+pub const ANY: &str = "any";
+/// The value of [`REFERS_TO`] for units of a catalogue.
+pub const UNIT: &str = "unit";
 
 /// A reference to a record of another kind in the same tenant. The kernel checks that the record
 /// exists, and mirrors the reference into `links`, where a foreign key guards it.
@@ -166,11 +244,27 @@ pub struct Ref<K> {
 }
 
 impl<K> Ref<K> {
+    /// A reference to the record with this id.
+    pub fn to(id: Uuid) -> Self {
+        Self {
+            id,
+            kind: PhantomData,
+        }
+    }
+
     /// The record's id.
     pub fn id(&self) -> Uuid {
         self.id
     }
 }
+
+impl<K> PartialEq for Ref<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl<K> Eq for Ref<K> {}
 
 impl<K> Clone for Ref<K> {
     fn clone(&self) -> Self {
@@ -194,10 +288,7 @@ impl<K> Serialize for Ref<K> {
 
 impl<'de, K> Deserialize<'de> for Ref<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Uuid::deserialize(deserializer).map(|id| Self {
-            id,
-            kind: PhantomData,
-        })
+        Uuid::deserialize(deserializer).map(Self::to)
     }
 }
 
@@ -229,6 +320,87 @@ impl PartialSchema for PersonId {
 }
 
 impl ToSchema for PersonId {}
+
+/// A reference to a record of any kind in the same tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnyRef {
+    /// Its kind, such as `risk`.
+    pub kind: String,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl PartialSchema for AnyRef {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .description(Some("A record of any kind."))
+            .property("kind", bounded("Kind of the record, such as `risk`."))
+            .required("kind")
+            .property("id", id_schema("Id of the record."))
+            .required("id")
+            .extensions(Some(Extensions::builder().add(REFERS_TO, ANY).build()))
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for AnyRef {}
+
+/// A reference to a clause, control, article or other unit of a catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitRef {
+    /// The catalogue, such as `iso42001`.
+    pub catalog: String,
+    /// The unit, such as `6.1.2` or `A.5.2`.
+    pub unit: String,
+}
+
+impl UnitRef {
+    /// A unit of ISO/IEC 42001.
+    pub fn iso_42001(unit: &str) -> Self {
+        Self {
+            catalog: crate::catalog::ISO_42001.to_owned(),
+            unit: unit.to_owned(),
+        }
+    }
+}
+
+impl PartialSchema for UnitRef {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .description(Some("A unit of a catalogue."))
+            .property("catalog", bounded("The catalogue, such as `iso42001`."))
+            .required("catalog")
+            .property("unit", bounded("The unit, such as `6.1.2` or `A.5.2`."))
+            .required("unit")
+            .extensions(Some(Extensions::builder().add(REFERS_TO, UNIT).build()))
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for UnitRef {}
+
+fn bounded(about: &str) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(60))
+        .description(Some(about))
+        .build()
+        .into()
+}
+
+fn id_schema(about: &str) -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
+        .description(Some(about))
+        .build()
+        .into()
+}
 
 fn reference_schema(to: &str, about: &str) -> RefOr<Schema> {
     ObjectBuilder::new()

@@ -1,163 +1,263 @@
 //! Lifecycles: states, transitions, who makes them, and the rules that guard them.
 
+use std::fmt::Debug;
+use std::str::FromStr;
+
 use futures_util::future::LocalBoxFuture;
+use strum::VariantArray;
 
 use super::kind::Record;
-use crate::problem::Result;
+use super::rules::{Guarded, RuleId};
 use crate::tenancy::{Roles, TenantTx};
 
+/// A state of a kind.
+pub trait State: Copy + Eq + Debug + Into<&'static str> + FromStr + VariantArray + 'static {
+    /// As in the API and the database.
+    fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// What [`lifecycle!`] declares for a kind.
+pub trait Lives: Sized + 'static {
+    /// Its states.
+    type State: State;
+    /// How a record moves between them.
+    fn lifecycle() -> Lifecycle<Self>;
+}
+
 /// The states of a kind and how a record moves between them.
-pub struct Lifecycle<K> {
+pub struct Lifecycle<K: Lives> {
     /// The state of a new record.
     pub start: &'static str,
+    /// States in which the content cannot be changed (GEN-2).
+    pub frozen: Vec<&'static str>,
     /// In the order they were declared.
     pub transitions: Vec<Transition<K>>,
-    /// States in which the content cannot be changed (GEN-2).
-    pub frozen: &'static [&'static str],
 }
 
 /// One transition.
-pub struct Transition<K> {
+pub struct Transition<K: Lives> {
     /// State before.
     pub from: &'static str,
     /// State after.
     pub to: &'static str,
-    /// Who makes it; nobody: only the system.
+    /// Who makes it; with no role and no person: only the system.
     pub by: Roles,
+    /// Fields of the body whose person makes it too.
+    pub or: &'static [&'static str],
+    /// Who may not: `author`, `owner`, or the person of a field.
+    pub except: &'static [&'static str],
     /// What it must satisfy.
-    pub rules: Vec<Rule<K>>,
-    /// An approval: freezes a version, and needs another person than the author (GEN-1).
+    pub guards: Vec<Guard<K>>,
+    /// What it means.
+    pub flags: Flags,
+}
+
+/// What a transition means for the record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// An approval: freezes a version, and needs another person than the authors (GEN-1).
     pub approves: bool,
     /// Needs a reason.
     pub asks_reason: bool,
+    /// The content thaws; the version in force stays in force.
+    pub revises: bool,
+    /// Puts the approved version in force; without one in the lifecycle, the approval does.
+    pub puts_in_force: bool,
+    /// Nothing is in force any more.
+    pub withdraws: bool,
+    /// Happens by itself the day after the deadline of this name.
+    pub after: Option<&'static str>,
 }
 
-/// A rule of the management system, by the name of its function.
-pub struct Rule<K> {
-    /// Such as `rsk_2`.
-    pub name: &'static str,
-    /// Refuses with a problem that names the rule.
-    pub check: RuleCheck<K>,
-}
-
-/// The function behind a rule.
-pub type RuleCheck<K> =
-    for<'a, 'c> fn(&'a Record<K>, &'a mut TenantTx<'c>) -> LocalBoxFuture<'a, Result<()>>;
-
-impl<K> Rule<K> {
-    /// A rule and its name.
-    pub fn new(name: &'static str, check: RuleCheck<K>) -> Self {
-        Self { name, check }
+impl Flags {
+    /// An approval.
+    #[must_use]
+    pub const fn approves(mut self) -> Self {
+        self.approves = true;
+        self
+    }
+    /// Needs a reason.
+    #[must_use]
+    pub const fn asks_reason(mut self) -> Self {
+        self.asks_reason = true;
+        self
+    }
+    /// Takes an approved record back to be changed.
+    #[must_use]
+    pub const fn revises(mut self) -> Self {
+        self.revises = true;
+        self
+    }
+    /// Publishes or releases what was approved.
+    #[must_use]
+    pub const fn puts_in_force(mut self) -> Self {
+        self.puts_in_force = true;
+        self
+    }
+    /// Ends what is in force.
+    #[must_use]
+    pub const fn withdraws(mut self) -> Self {
+        self.withdraws = true;
+        self
+    }
+    /// Follows a deadline.
+    #[must_use]
+    pub const fn after(mut self, deadline: &'static str) -> Self {
+        self.after = Some(deadline);
+        self
     }
 }
 
-impl<K> Lifecycle<K> {
-    /// All states, in the order they are first mentioned.
-    pub fn states(&self) -> Vec<&'static str> {
-        let mut states = vec![self.start];
-        for transition in &self.transitions {
-            for state in [transition.from, transition.to] {
-                if !states.contains(&state) {
-                    states.push(state);
-                }
+/// A guard of a transition: the rule and the function that judges it.
+pub struct Guard<K: Lives> {
+    /// The rule.
+    pub rule: &'static RuleId,
+    /// Name of the function, such as `has_acceptance`.
+    pub name: &'static str,
+    /// Finds what stands in the way.
+    pub check: GuardCheck<K>,
+}
+
+/// The function behind a guard.
+pub type GuardCheck<K> =
+    for<'a, 'c> fn(&'a Record<K>, &'a mut TenantTx<'c>) -> LocalBoxFuture<'a, Guarded>;
+
+impl<K: Lives> Clone for Guard<K> {
+    fn clone(&self) -> Self {
+        Self {
+            rule: self.rule,
+            name: self.name,
+            check: self.check,
+        }
+    }
+}
+
+impl<K: Lives> Lifecycle<K> {
+    /// A lifecycle from transitions as they are declared; those without a state before leave
+    /// from every state that has another way out.
+    pub fn new(
+        start: K::State,
+        frozen: &[K::State],
+        declared: Vec<(Option<K::State>, Transition<K>)>,
+    ) -> Self {
+        let mut transitions = Vec::new();
+        let mut wide = Vec::new();
+        for (from, transition) in declared {
+            match from {
+                Some(_) => transitions.push(transition),
+                None => wide.push(transition),
             }
         }
-        states
-    }
-
-    /// A lifecycle; transitions from `any` leave from every state that has another way out.
-    pub fn new(
-        start: &'static str,
-        frozen: &'static [&'static str],
-        declared: Vec<Transition<K>>,
-    ) -> Self {
-        let (any, mut transitions): (Vec<_>, Vec<_>) = declared
-            .into_iter()
-            .partition(|transition| transition.from == ANY);
         let mut sources: Vec<&'static str> = Vec::new();
         for transition in &transitions {
             if !sources.contains(&transition.from) {
                 sources.push(transition.from);
             }
         }
-        for wide in any {
-            let left = sources.iter().filter(|from| **from != wide.to);
-            transitions.extend(left.map(|from| wide.leaving(from)));
+        for any in wide {
+            let left = sources.iter().filter(|from| **from != any.to);
+            transitions.extend(left.map(|from| any.leaving(from)));
         }
         Self {
-            start,
+            start: start.name(),
+            frozen: frozen.iter().map(|state| state.name()).collect(),
             transitions,
-            frozen,
         }
     }
 }
 
-/// Stands for every state that is not an end.
-const ANY: &str = "any";
-
-impl<K> Transition<K> {
+impl<K: Lives> Transition<K> {
     fn leaving(&self, from: &'static str) -> Self {
         let Self {
             from: _,
             to,
             by,
-            rules,
-            approves,
-            asks_reason,
+            or,
+            except,
+            guards,
+            flags,
         } = self;
-        let rules = rules
-            .iter()
-            .map(|rule| Rule::new(rule.name, rule.check))
-            .collect();
         Self {
             from,
             to,
             by: *by,
-            rules,
-            approves: *approves,
-            asks_reason: *asks_reason,
+            or,
+            except,
+            guards: guards.clone(),
+            flags: *flags,
         }
     }
 }
 
-/// Declares a lifecycle in the words of the standard:
+/// Declares the states and the lifecycle of a kind in the words of the standard:
 ///
 /// ```ignore
 /// lifecycle! {
-///     start draft;
-///     frozen [approved, superseded];
-///     draft -> in_review by [Consultant, Lead];
-///     in_review -> approved by [TopManagement] if [ctx_1] => approves;
-///     approved -> superseded by [];
-///     any -> withdrawn by [AimsManager] => asks_reason;
+///     /// States of a scope.
+///     ScopeState of AimsScope: Draft, InReview, Approved, Withdrawn;
+///     start Draft; frozen [InReview, Approved, Withdrawn];
+///     Draft -> InReview by [Consultant, Lead];
+///     InReview -> Approved by [TopManagement] except [owner] if [CTX_1: names_systems] => approves;
+///     Approved -> Draft by [AimsManager] => revises, asks_reason;
+///     any -> Withdrawn by [AimsManager] or [person_id] => withdraws;
+///     Accepted -> Expired by [] => after(EXPIRY), withdraws;
 /// }
 /// ```
 ///
 /// `by []` is for the system alone. `any` leaves from every state that has another way out.
+/// `or` names fields whose person may too; `except` those who may not: `author`, `owner`, fields.
+/// A guard is a rule and the function that judges it; flags are methods of `Flags`.
 macro_rules! lifecycle {
+    (@from $State:ident any) => { None };
+    (@from $State:ident $from:ident) => { Some($State::$from) };
+    (@name $State:ident any) => { "" };
+    (@name $State:ident $from:ident) => { $crate::records::State::name($State::$from) };
     (
-        start $start:ident;
-        frozen [$($frozen:ident),*];
-        $($from:ident -> $to:ident by [$($role:ident),*] $(if [$($rule:ident),+])? $(=> $flag:ident)*;)*
+        $(#[$meta:meta])*
+        $State:ident of $Kind:ty: $($state:ident),+ $(,)?;
+        start $start:ident; frozen [$($frozen:ident),* $(,)?];
+        $(
+            $from:ident -> $to:ident by [$($role:ident),* $(,)?]
+            $(or [$($person:ident),+])? $(except [$($except:ident),+])?
+            $(if [$($rule:ident: $guard:ident),+ $(,)?])?
+            $(=> $($flag:ident $(($arg:expr))?),+)?;
+        )*
     ) => {
-        $crate::records::Lifecycle::new(
-            stringify!($start),
-            &[$(stringify!($frozen)),*],
-            vec![$({
-                let flags: &[&str] = &[$(stringify!($flag)),*];
-                $crate::records::Transition {
-                    from: stringify!($from),
-                    to: stringify!($to),
-                    by: $crate::tenancy::Roles::of(&[$($crate::tenancy::Role::$role),*]),
-                    rules: vec![$($($crate::records::Rule::new(
-                        stringify!($rule),
-                        |record, tx| Box::pin($rule(record, tx)),
-                    )),+)?],
-                    approves: flags.contains(&"approves"),
-                    asks_reason: flags.contains(&"asks_reason"),
-                }
-            }),*],
-        )
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+        #[strum(serialize_all = "snake_case")]
+        pub enum $State { $(#[doc = concat!("The state ", stringify!($state), ".")] $state),+ }
+
+        impl $crate::records::State for $State {}
+
+        impl $crate::records::Lives for $Kind {
+            type State = $State;
+
+            fn lifecycle() -> $crate::records::Lifecycle<Self> {
+                $crate::records::Lifecycle::new(
+                    $State::$start,
+                    &[$($State::$frozen),*],
+                    vec![$((
+                        $crate::records::lifecycle!(@from $State $from),
+                        $crate::records::Transition {
+                            from: $crate::records::lifecycle!(@name $State $from),
+                            to: $crate::records::State::name($State::$to),
+                            by: $crate::tenancy::Roles::of(&[$($crate::tenancy::Role::$role),*]),
+                            or: &[$($(stringify!($person)),+)?],
+                            except: &[$($(stringify!($except)),+)?],
+                            guards: vec![$($($crate::records::Guard {
+                                rule: &$rule,
+                                name: stringify!($guard),
+                                check: |record, tx| Box::pin($guard(record, tx)),
+                            }),+)?],
+                            flags: $crate::records::Flags::default()$($(.$flag($($arg)?))+)?,
+                        },
+                    )),*],
+                )
+            }
+        }
     };
 }
 pub(crate) use lifecycle;

@@ -1,24 +1,26 @@
 //! Lists: filters, sort, keyset cursors, `fields` and `expand`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::kind::Filter;
+use super::kind::PERSON;
 use super::registry::{Entry, registry};
 use super::row::Stored;
+use super::shadow::{self, Shadow};
 use super::shaping::{Shaping, write_all};
+use super::visibility;
 use crate::http::cursor::Cursors;
 use crate::http::query::Params;
 use crate::problem::{FieldError, Problem, Result};
-use crate::schema::records;
-use crate::tenancy::TenantTx;
+use crate::schema::{links, records, versions};
+use crate::tenancy::{Role, TenantTx};
 
-/// Orders a list can have; `-` before the name turns it round.
-pub(super) const SORTS: &[&str] = &["created_at", "updated_at", "ref", "title"];
+/// Orders that every list can have; `-` before the name turns it round.
+pub(super) const SORTS: &[&str] = &["created_at", "updated_at", "ref", "title", "next_review_on"];
 /// The order when none is asked for: newest first.
 const DEFAULT_SORT: &str = "-created_at";
 /// Bytes around the items of a page.
@@ -33,19 +35,48 @@ pub struct Listing {
     limit: i64,
     sort: String,
     statuses: Option<Vec<String>>,
-    levels: Option<Vec<String>>,
-    owner_id: Option<Uuid>,
-    ai_system_id: Option<Uuid>,
-    risk_id: Option<Uuid>,
-    above_tolerance: Option<bool>,
+    facets: Vec<(usize, Vec<String>)>,
+    references: Vec<Reference>,
+    owner: Option<Owner>,
+    in_force: Option<bool>,
     updated_since: Option<DateTime<Utc>>,
-    search: Option<String>,
-    archived: bool,
+    search: Vec<String>,
+    archived: Option<bool>,
     everywhere: bool,
     cursor: Option<String>,
     shaping: Shaping,
     /// All filters and the sort, for the cursor.
     context: String,
+}
+
+/// Whose records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// This person's.
+    Person(Uuid),
+    /// The caller's.
+    Me,
+    /// Nobody's.
+    None,
+}
+
+impl std::str::FromStr for Owner {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "me" => Ok(Self::Me),
+            "none" => Ok(Self::None),
+            id => id.parse().map(Self::Person).map_err(drop),
+        }
+    }
+}
+
+/// What a record refers to in a field.
+#[derive(Clone, Debug)]
+struct Reference {
+    pointer: String,
+    id: Uuid,
+    person: bool,
 }
 
 impl std::fmt::Debug for Entry {
@@ -115,72 +146,30 @@ impl Listing {
         entry: Option<&'static Entry>,
         mut params: Params,
     ) -> Result<Self> {
-        let offers = |filter: Filter| entry.is_some_and(|entry| entry.filters.contains(&filter));
         let states: Vec<_> = kinds
             .iter()
             .flat_map(|kind| kind.states.iter().copied())
             .collect();
-        let sort = params
-            .take("sort")
-            .unwrap_or_else(|| DEFAULT_SORT.to_owned());
-        if !SORTS.contains(&sort.strip_prefix('-').unwrap_or(&sort)) {
-            return Err(bad(
-                "sort",
-                format!(
-                    "is one of {}, with - before it to turn it round",
-                    SORTS.join(", ")
-                ),
-            ));
-        }
-        let search = params
-            .take("q")
-            .map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty());
-        if search
-            .as_ref()
-            .is_some_and(|text| text.chars().count() > SEARCH_LIMIT)
-        {
-            return Err(bad("q", format!("has at most {SEARCH_LIMIT} characters")));
-        }
-        let uuid = "an id";
-        let filtered = |filter: Filter, params: &mut Params| -> Result<Option<Uuid>> {
-            if offers(filter) {
-                params.take_as(filter.parameter(), uuid)
-            } else {
-                Ok(None)
-            }
-        };
-        let ai_system_id = filtered(Filter::AiSystem, &mut params)?;
-        let risk_id = filtered(Filter::Risk, &mut params)?;
-        let levels = if offers(Filter::Level) {
-            params.take("level")
-        } else {
-            None
-        };
-        let above_tolerance = if offers(Filter::AboveTolerance) {
-            params.take_as("above_tolerance", "true or false")?
-        } else {
-            None
+        let (facets, references) = match entry {
+            Some(entry) => (facets(entry, &mut params)?, references(entry, &mut params)?),
+            None => (Vec::new(), Vec::new()),
         };
         let mut listing = Self {
             limit: params.limit()?,
+            sort: sort(entry, &mut params)?,
             statuses: known("status", params.take("status"), &states)?,
-            levels: known("level", levels, &["low", "medium", "high", "critical"])?,
-            owner_id: params.take_as("owner_id", uuid)?,
+            facets,
+            references,
+            owner: params.take_as("owner_id", "an id, me or none")?,
+            in_force: params.take_as("in_force", "true or false")?,
             updated_since: params
                 .take_as("updated_since", "an instant such as 2027-01-11T08:00:00Z")?,
-            archived: params
-                .take_as("archived", "true or false")?
-                .unwrap_or(false),
+            search: search(&mut params)?,
+            archived: params.take_as("archived", "true or false")?,
             everywhere: entry.is_none(),
             cursor: params.take("cursor"),
             shaping: Shaping::read(entry, &mut params)?,
             kinds,
-            sort,
-            ai_system_id,
-            risk_id,
-            above_tolerance,
-            search,
             context: String::new(),
         };
         params.finish()?;
@@ -190,13 +179,9 @@ impl Listing {
                 &listing.kinds,
                 &listing.sort,
                 &listing.statuses,
-                &listing.levels,
-                (listing.owner_id, listing.ai_system_id, listing.risk_id),
-                (
-                    listing.above_tolerance,
-                    listing.updated_since,
-                    listing.archived
-                ),
+                (&listing.facets, &listing.references),
+                (listing.owner, listing.in_force),
+                (listing.updated_since, listing.archived),
                 &listing.search,
             )
         );
@@ -214,17 +199,24 @@ impl Listing {
             Some(cursor) => Some(Position::parse(&cursors.open(&context, cursor)?)?),
             None => None,
         };
-        let query = self.query(tx.scope(), after)?;
-        if self.everywhere || self.shaping.is_plain() {
+        let query = self.query(tx, after)?;
+        let roles = tx.actor().roles();
+        let reads_all = !roles.has(Role::ExternalAuditor)
+            && self.kinds.iter().all(|entry| roles.meets(entry.readers));
+        if reads_all && (self.everywhere || self.shaping.is_plain()) {
             tx.last();
         }
         let mut page: Vec<Stored> = tx.run(async |db| query.load(&mut &*db).await).await?;
         let limit = usize::try_from(self.limit).map_err(Problem::internal)?;
         let more = page.len() > limit;
         page.truncate(limit);
-        let next = match page.last() {
+        let last = page.last().cloned();
+        visibility::show(tx, &mut page).await?;
+        let next = match last {
             Some(last) if more => {
-                Some(cursors.seal(&context, &Position::of(last, &self.sort).to_json()))
+                let position =
+                    Position::of(&last, &self.sort, self.kinds.as_slice().first().copied());
+                Some(cursors.seal(&context, &position.to_json()))
             }
             _ => None,
         };
@@ -243,7 +235,8 @@ impl Listing {
         Ok((body, next))
     }
 
-    fn query(&self, tenant: Uuid, after: Option<Position>) -> Result<Boxed<'_>> {
+    fn query(&self, tx: &TenantTx<'_>, after: Option<Position>) -> Result<Boxed<'_>> {
+        let tenant = tx.scope();
         let mut query: Boxed<'_> = records::table
             .filter(records::tenant_id.eq(tenant))
             .select(Stored::as_select())
@@ -255,10 +248,14 @@ impl Listing {
                 records::kind.eq_any(many.iter().map(|kind| kind.info.name).collect::<Vec<_>>()),
             ),
         };
-        query = if self.archived {
-            query.filter(records::archived_at.is_not_null())
-        } else {
-            query.filter(records::archived_at.is_null())
+        if let Some(seen) = visibility::visible(tx, &self.kinds)? {
+            query = query.filter(seen);
+        }
+        query = match (self.archived, self.updated_since) {
+            (Some(true), _) => query.filter(records::archived_at.is_not_null()),
+            // What has changed since includes what has been put away.
+            (None, Some(_)) => query,
+            _ => query.filter(records::archived_at.is_null()),
         };
         query = match self.statuses.as_deref() {
             None => query,
@@ -266,46 +263,179 @@ impl Listing {
             Some([one]) => query.filter(records::status.eq(one)),
             Some(many) => query.filter(records::status.eq_any(many)),
         };
-        query = match self.levels.as_deref() {
+        for (column, values) in &self.facets {
+            macro_rules! narrow {
+                ($facet:expr) => {
+                    match values.as_slice() {
+                        [one] => query.filter($facet.eq(one)),
+                        many => query.filter($facet.eq_any(many)),
+                    }
+                };
+            }
+            query = match column {
+                0 => narrow!(records::facet_1),
+                1 => narrow!(records::facet_2),
+                2 => narrow!(records::facet_3),
+                _ => narrow!(records::facet_4),
+            };
+        }
+        for reference in &self.references {
+            let from = links::table
+                .filter(links::tenant_id.eq(tenant))
+                .filter(links::field.eq(reference.pointer.clone()))
+                .select(links::from_id)
+                .into_boxed::<Pg>();
+            let from = match reference.person {
+                true => from.filter(links::person_id.eq(reference.id)),
+                false => from.filter(links::to_id.eq(reference.id)),
+            };
+            let from = match self.kinds.as_slice() {
+                [one] => from.filter(links::from_kind.eq(one.info.name)),
+                _ => from,
+            };
+            query = query.filter(records::id.eq_any(from));
+        }
+        query = match self.owner {
             None => query,
-            Some([one]) => query.filter(records::level.eq(one)),
-            Some(many) => query.filter(records::level.eq_any(many)),
+            Some(Owner::None) => query.filter(records::owner_id.is_null()),
+            Some(Owner::Me) => query.filter(records::owner_id.eq(tx.actor().person())),
+            Some(Owner::Person(id)) => query.filter(records::owner_id.eq(id)),
         };
-        if let Some(owner) = self.owner_id {
-            query = query.filter(records::owner_id.eq(owner));
-        }
-        if let Some(system) = self.ai_system_id {
-            query = query.filter(records::ai_system_id.eq(system));
-        }
-        if let Some(risk) = self.risk_id {
-            query = query.filter(records::risk_id.eq(risk));
-        }
-        if let Some(above) = self.above_tolerance {
-            query = query.filter(records::above_tolerance.eq(above));
-        }
+        query = match self.in_force {
+            None => query,
+            Some(true) => query.filter(records::in_force.is_not_null()),
+            Some(false) => query.filter(records::in_force.is_null()),
+        };
         if let Some(since) = self.updated_since {
             query = query.filter(records::updated_at.ge(since));
         }
-        if let Some(text) = &self.search {
-            let pattern = format!(
-                "%{}%",
-                text.replace('\\', "\\\\")
-                    .replace('%', "\\%")
-                    .replace('_', "\\_")
-            );
-            query = query.filter(
-                records::title
-                    .ilike(pattern.clone())
-                    .or(records::ref_.ilike(pattern)),
-            );
+        if !self.search.is_empty() {
+            query = query.filter(self.has_words(tx));
         }
-        Ok(sorted(query, &self.sort, after))
+        Ok(sorted(
+            query,
+            &self.sort,
+            self.kinds.as_slice().first().copied(),
+            after,
+        ))
     }
+
+    /// All words, in any order, at the beginning of words: of a record's text for its readers,
+    /// for others of the title that is in force.
+    fn has_words(&self, tx: &TenantTx<'_>) -> visibility::Visible {
+        let roles = tx.actor().roles();
+        let is_reader =
+            |entry: &&&'static Entry| tx.actor().person().is_none() || roles.meets(entry.readers);
+        let readable: Vec<&&'static Entry> = self.kinds.iter().filter(is_reader).collect();
+        let mut in_text: visibility::Visible = match readable.len() == self.kinds.len() {
+            true => Box::new(records::tenant_id.eq(tx.scope()).nullable()),
+            false => {
+                let names: Vec<_> = readable.iter().map(|entry| entry.info.name).collect();
+                Box::new(records::kind.eq_any(names).nullable())
+            }
+        };
+        for word in &self.search {
+            in_text = Box::new(in_text.and(records::words.like(format!("% {word}%"))));
+        }
+        if readable.len() == self.kinds.len() {
+            return in_text;
+        }
+        let mut titled = versions::table
+            .inner_join(
+                records::table.on(records::tenant_id
+                    .eq(versions::tenant_id)
+                    .and(records::id.eq(versions::record_id))
+                    .and(records::in_force.eq(versions::number.nullable()))),
+            )
+            .filter(versions::tenant_id.eq(tx.scope()))
+            .select(versions::record_id)
+            .into_boxed::<Pg>();
+        for word in &self.search {
+            titled = titled.filter(versions::title.ilike(format!("%{word}%")));
+        }
+        Box::new(in_text.or(records::id.eq_any(titled)))
+    }
+}
+
+/// Values of the fields that a kind declares as filters.
+fn facets(entry: &Entry, params: &mut Params) -> Result<Vec<(usize, Vec<String>)>> {
+    let mut found = Vec::new();
+    for (column, field) in entry.filters.iter().enumerate() {
+        let Some(text) = params.take(field) else {
+            continue;
+        };
+        let mut allowed = entry.values_of(field);
+        if entry.is_boolean(field) {
+            allowed = vec!["true".to_owned(), "false".to_owned()];
+        }
+        let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
+        let values = match allowed.is_empty() {
+            true => csv(&text),
+            false => known(field, Some(text), &allowed)?.unwrap_or_default(),
+        };
+        found.push((column, values));
+    }
+    Ok(found)
+}
+
+/// Ids of what a record shall refer to: each reference of the kind is a filter.
+fn references(entry: &Entry, params: &mut Params) -> Result<Vec<Reference>> {
+    let mut found = Vec::new();
+    for (field, to) in entry.reference_filters() {
+        let Some(id) = params.take_as(field, "an id")? else {
+            continue;
+        };
+        found.push(Reference {
+            pointer: format!("/{field}"),
+            id,
+            person: to == PERSON,
+        });
+    }
+    Ok(found)
+}
+
+fn sort(entry: Option<&Entry>, params: &mut Params) -> Result<String> {
+    let sort = params
+        .take("sort")
+        .unwrap_or_else(|| DEFAULT_SORT.to_owned());
+    let names = sorts_of(entry);
+    match names.contains(&sort.strip_prefix('-').unwrap_or(&sort)) {
+        true => Ok(sort),
+        false => Err(bad(
+            "sort",
+            format!(
+                "is one of {}, with - before it to turn it round",
+                names.join(", ")
+            ),
+        )),
+    }
+}
+
+/// Orders that the lists of a kind can have.
+pub(super) fn sorts_of(entry: Option<&Entry>) -> Vec<&'static str> {
+    let own = entry.into_iter().flat_map(|entry| &entry.orders);
+    SORTS
+        .iter()
+        .copied()
+        .chain(own.map(|order| order.field))
+        .collect()
+}
+
+/// The words of `q=`.
+fn search(params: &mut Params) -> Result<Vec<String>> {
+    let text = params.take("q").unwrap_or_default();
+    if text.chars().count() > SEARCH_LIMIT {
+        return Err(bad("q", format!("has at most {SEARCH_LIMIT} characters")));
+    }
+    Ok(shadow::split(&text).collect())
 }
 
 type Boxed<'a> = diesel::dsl::IntoBoxed<
     'a,
-    diesel::dsl::Select<records::table, diesel::dsl::AsSelect<Stored, Pg>>,
+    diesel::dsl::Select<
+        diesel::dsl::Filter<records::table, diesel::dsl::Eq<records::tenant_id, Uuid>>,
+        diesel::dsl::AsSelect<Stored, Pg>,
+    >,
     Pg,
 >;
 
@@ -316,12 +446,25 @@ struct Position {
 }
 
 impl Position {
-    fn of(last: &Stored, sort: &str) -> Self {
+    fn of(last: &Stored, sort: &str, entry: Option<&Entry>) -> Self {
         let key = match sort.trim_start_matches('-') {
+            "created_at" => Value::Null,
             "updated_at" => json!(last.updated_at),
             "ref" => json!(last.reference),
             "title" => json!(last.title),
-            _ => Value::Null,
+            "next_review_on" => json!(last.next_review_on),
+            field => {
+                let row = last.clone().into_row().ok();
+                let shadow = entry.zip(row).map(|(entry, row)| Shadow::of(entry, &row));
+                let column = entry.and_then(|entry| entry.order(field));
+                json!(
+                    shadow.zip(column).and_then(|(shadow, column)| shadow
+                        .sorts
+                        .get(column)
+                        .copied()
+                        .flatten())
+                )
+            }
         };
         Self { key, id: last.id }
     }
@@ -338,8 +481,13 @@ impl Position {
 }
 
 /// Adds order and keyset. `(column, id)` pairs are written out, with the range of the column
-/// alone in front, so that an index on it is used.
-fn sorted<'a>(query: Boxed<'a>, sort: &str, after: Option<Position>) -> Boxed<'a> {
+/// alone in front, so that an index on it is used. What has no value comes last.
+fn sorted<'a>(
+    query: Boxed<'a>,
+    sort: &str,
+    entry: Option<&Entry>,
+    after: Option<Position>,
+) -> Boxed<'a> {
     let down = sort.starts_with('-');
     macro_rules! by {
         ($column:expr, $key:ty) => {{
@@ -366,10 +514,46 @@ fn sorted<'a>(query: Boxed<'a>, sort: &str, after: Option<Position>) -> Boxed<'a
             }
         }};
     }
-    match sort.trim_start_matches('-') {
-        "updated_at" => by!(records::updated_at, DateTime<Utc>),
-        "ref" => by!(records::ref_, String),
-        "title" => by!(records::title, String),
+    macro_rules! by_known {
+        ($column:expr, $key:ty) => {{
+            let key = after
+                .as_ref()
+                .and_then(|after| serde_json::from_value::<$key>(after.key.clone()).ok());
+            let query = match (key, after.as_ref().map(|after| after.id)) {
+                (Some(key), Some(id)) if down => query.filter(
+                    $column
+                        .lt(key)
+                        .or($column.eq(key).and(records::id.lt(id)))
+                        .or($column.is_null()),
+                ),
+                (Some(key), Some(id)) => query.filter(
+                    $column
+                        .gt(key)
+                        .or($column.eq(key).and(records::id.gt(id)))
+                        .or($column.is_null()),
+                ),
+                (None, Some(id)) if down => {
+                    query.filter($column.is_null()).filter(records::id.lt(id))
+                }
+                (None, Some(id)) => query.filter($column.is_null()).filter(records::id.gt(id)),
+                _ => query,
+            };
+            if down {
+                query.order(($column.desc().nulls_last(), records::id.desc()))
+            } else {
+                query.order(($column.asc().nulls_last(), records::id.asc()))
+            }
+        }};
+    }
+    let name = sort.trim_start_matches('-');
+    match (name, entry.and_then(|entry| entry.order(name))) {
+        ("updated_at", _) => by!(records::updated_at, DateTime<Utc>),
+        ("ref", _) => by!(records::ref_, String),
+        ("title", _) => by!(records::title, String),
+        ("next_review_on", _) => by_known!(records::next_review_on, NaiveDate),
+        (_, Some(0)) => by_known!(records::sort_1, i64),
+        (_, Some(1)) => by_known!(records::sort_2, i64),
+        (_, Some(_)) => by_known!(records::sort_3, i64),
         // Ids are made in the order of time.
         _ => {
             let query = match after {

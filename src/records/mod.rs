@@ -2,47 +2,81 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `kind.rs` | what is a kind, what is a reference? |
-//! | `lifecycle.rs` | how does a kind declare its states? |
-//! | `registry.rs` | how do routes and store meet all kinds without knowing them? |
-//! | `refs.rs` | where in a body are references and computed fields? |
-//! | `spine.rs`, `row.rs` | what has every record, and how is it stored and shown? |
-//! | `store.rs` | how is one made, changed, archived? |
-//! | `transitions.rs` | how does it move, who approves, what is frozen? |
-//! | `links.rs`, `deadlines.rs`, `notes.rs`, `history.rs` | what hangs on it? |
-//! | `list.rs`, `shaping.rs`, `find.rs` | which ones are there, how shown, for clients and for rules? |
-//! | `parts.rs`, `batch.rs` | items of a list in it, many at once? |
+//! | `kind.rs`, `refs.rs` | what is a kind, what is a reference, where are they in a body? |
+//! | `lifecycle.rs`, `rules.rs`, `waivers.rs` | how does a kind declare its states and rules? |
+//! | `registry.rs`, `behaviour.rs`, `checks.rs` | how do routes and store meet all kinds without knowing them, and does what they declare fit? |
+//! | `spine.rs`, `row.rs`, `shadow.rs` | what has every record, how is it stored, shown and found? |
+//! | `store.rs`, `references.rs`, `one_for.rs`, `archive.rs` | how is one made, changed, put away? |
+//! | `transitions.rs`, `versions.rs` | how does it move, who approves, what is frozen and in force? |
+//! | `consequences.rs`, `hearing.rs`, `timed.rs`, `session.rs` | what follows from it, for others and in time? |
+//! | `visibility.rs`, `shares.rs`, `hands.rs` | who sees it, and whose hands were on it? |
+//! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs` | what hangs on it? |
+//! | `list.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
+//! | `parts.rs`, `rows.rs`, `batch.rs` | items of a list in it, many rows under it, many at once? |
+//! | `settings.rs` | what has the tenant set? |
 //! | `routes.rs`, `openapi.rs` | how do clients reach all this, and read about it? |
 //!
 //! The kernel knows no kind by name.
 
+mod archive;
+mod attached;
 mod batch;
+mod behaviour;
+mod checks;
+mod comments;
+mod consequences;
 mod deadlines;
+mod figures;
 mod find;
+mod hands;
+mod hearing;
 mod history;
 mod kind;
 mod lifecycle;
 mod links;
 mod list;
-mod notes;
+mod one_for;
 mod openapi;
 mod parts;
+mod references;
 mod refs;
 mod registry;
 mod routes;
 mod row;
+mod rows;
+mod rules;
+mod session;
+mod settings;
+mod shadow;
 mod shaping;
+mod shares;
 mod spine;
 mod store;
+mod timed;
 mod transitions;
+mod versions;
+mod visibility;
+mod waivers;
 
+pub use consequences::{Cause, New, amend, follow, spawn};
 pub use deadlines::REVIEW;
+pub use figures::{Counted, Figure, NextDate, live};
 pub use find::{Find, counts, find, get};
-pub use kind::{Deadline, Filter, Kind, KindInfo, PERSON, Part, PersonId, REFERS_TO, Record, Ref};
+pub use hands::hands_on;
+pub use hearing::{Happened, Hears, What};
+pub use kind::{
+    ANY, AnyRef, Deadline, Kind, KindInfo, OneFor, PERSON, Part, PersonId, REFERS_TO, Record, Ref,
+    UNIT, UnitRef,
+};
 pub(crate) use lifecycle::lifecycle;
-pub use lifecycle::{Lifecycle, Rule, RuleCheck, Transition};
-pub use links::referring;
+pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
 pub use registry::{Entry, Move, Registry, install, registry};
 pub use routes::routes;
-pub use transitions::follow;
+pub use rows::{Known, RowEntry, Rows, add_rows_for, instant_key, newest_rows};
+pub use rules::{GEN_1, GEN_2, Guarded, RuleId, Unmet};
+pub use settings::{AddedInput, OwnControl, Settings};
+pub use timed::let_time_pass;
+pub use versions::{content_hash, in_force, only_in_force, version_of};
+pub use visibility::{VisibleIds, visible_ids};
+pub use waivers::Waives;

@@ -2,7 +2,7 @@
 //! `management-reviews/{id}/inputs/{type}`. They are kept in the body; changing one changes the
 //! record, with its version.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::kind::Part;
@@ -52,7 +52,8 @@ pub(super) async fn get(
         .ok_or_else(Problem::not_found)
 }
 
-/// Puts an item in its place: the one of this name, or a new one at the end.
+/// Puts an item in its place: the one of this name, or a new one at the end. The item's own
+/// person may write that item.
 pub(super) async fn put(
     tx: &mut TenantTx<'_>,
     entry: &Entry,
@@ -62,11 +63,21 @@ pub(super) async fn put(
     precondition: impl FnOnce(i32) -> Result<()>,
     mut item: Map<String, Value>,
 ) -> Result<Stored> {
-    store::may_author(tx, entry)?;
-    let loaded = store::load(tx, entry, id).await?;
-    precondition(loaded.row.version)?;
+    let loaded = store::load_for(tx, entry, id, precondition).await?;
     item.insert(part.key.to_owned(), Value::String(key.to_owned()));
-    store::change(tx, entry, loaded, |content| {
+    let known = items(&loaded.row.body, part)
+        .iter()
+        .find(|known| is_named(known, part, key));
+    let own = part.person.is_some_and(|field| {
+        let person = known.and_then(|known| known.get(field));
+        person.is_some_and(|person| {
+            *person == json!(tx.actor().person()) && item.get(field) == Some(person)
+        })
+    });
+    if !own {
+        store::may_author(tx, entry, &loaded.row)?;
+    }
+    store::edit(tx, entry, loaded, None, |content| {
         let list = list_in(content, part)?;
         match list.iter_mut().find(|known| is_named(known, part, key)) {
             Some(known) => *known = Value::Object(item),
@@ -86,16 +97,15 @@ pub(super) async fn delete(
     key: &str,
     precondition: impl FnOnce(i32) -> Result<()>,
 ) -> Result<Stored> {
-    store::may_author(tx, entry)?;
-    let loaded = store::load(tx, entry, id).await?;
-    precondition(loaded.row.version)?;
+    let loaded = store::load_for(tx, entry, id, precondition).await?;
+    store::may_author(tx, entry, &loaded.row)?;
     if !items(&loaded.row.body, part)
         .iter()
         .any(|item| is_named(item, part, key))
     {
         return Err(Problem::not_found());
     }
-    store::change(tx, entry, loaded, |content| {
+    store::edit(tx, entry, loaded, None, |content| {
         list_in(content, part)?.retain(|item| !is_named(item, part, key));
         Ok(())
     })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::kind::REFERS_TO;
+use super::kind::{ANY, PERSON, REFERS_TO, UNIT};
 
 /// Schemas nested deeper than this are not searched; no body is that deep.
 const DEPTH: usize = 8;
@@ -23,15 +23,56 @@ pub struct Place {
     steps: Vec<Step>,
 }
 
+/// What a reference points to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A record.
+    Record {
+        /// Its kind.
+        kind: String,
+        /// Its id.
+        id: Uuid,
+    },
+    /// A person.
+    Person(Uuid),
+    /// A unit of a catalogue.
+    Unit {
+        /// The catalogue.
+        catalog: String,
+        /// The unit.
+        unit: String,
+    },
+}
+
 /// A reference found in a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// JSON Pointer.
     pub pointer: String,
-    /// Kind referred to, or [`super::kind::PERSON`].
-    pub kind: String,
-    /// Id referred to.
-    pub id: Uuid,
+    /// What it points to.
+    pub target: Target,
+}
+
+impl Target {
+    /// What a value refers to, if it is a reference of this sort.
+    fn read(sort: &str, value: &Value) -> Option<Self> {
+        let text = |name: &str| value.get(name).and_then(Value::as_str);
+        match sort {
+            ANY => Some(Self::Record {
+                kind: text("kind")?.to_owned(),
+                id: text("id")?.parse().ok()?,
+            }),
+            UNIT => Some(Self::Unit {
+                catalog: text("catalog")?.to_owned(),
+                unit: text("unit")?.to_owned(),
+            }),
+            PERSON => Some(Self::Person(value.as_str()?.parse().ok()?)),
+            kind => Some(Self::Record {
+                kind: kind.to_owned(),
+                id: value.as_str()?.parse().ok()?,
+            }),
+        }
+    }
 }
 
 /// The places of a schema.
@@ -99,18 +140,22 @@ impl Places {
     /// All references in a body.
     pub fn collect(&self, body: &Value) -> Vec<Found> {
         let mut found = Vec::new();
-        for (place, kind) in &self.references {
-            place.visit(body, String::new(), &mut |pointer, value| {
-                if let Some(id) = value.as_str().and_then(|id| id.parse().ok()) {
-                    found.push(Found {
-                        pointer,
-                        kind: kind.clone(),
-                        id,
-                    });
+        for (place, sort) in &self.references {
+            visit(body, &place.steps, String::new(), &mut |pointer, value| {
+                if let Some(target) = Target::read(sort, value) {
+                    found.push(Found { pointer, target });
                 }
             });
         }
         found
+    }
+
+    /// Puts the computed fields of an older body into one that lacks them; those of items of
+    /// lists are the kind's to keep, because only it can tell which item is which.
+    pub fn keep_read_only(&self, old: &Value, new: &mut Value) {
+        for place in &self.read_only {
+            keep(old, new, &place.steps);
+        }
     }
 
     /// Takes the computed fields out of a body.
@@ -118,6 +163,18 @@ impl Places {
         for place in &self.read_only {
             strip(body, &place.steps);
         }
+    }
+
+    /// Fields at the top that are or hold references: field, kind referred to.
+    pub fn outermost(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.references
+            .iter()
+            .filter_map(|(place, kind)| match place.steps.as_slice() {
+                [Step::Field(name)] | [Step::Field(name), Step::Items] => {
+                    Some((name.as_str(), kind.as_str()))
+                }
+                _ => None,
+            })
     }
 
     /// Top-level references: field, kind referred to.
@@ -128,12 +185,6 @@ impl Places {
                 [Step::Field(name)] => Some((name.as_str(), kind.as_str())),
                 _ => None,
             })
-    }
-}
-
-impl Place {
-    fn visit(&self, value: &Value, pointer: String, each: &mut impl FnMut(String, &Value)) {
-        visit(value, &self.steps, pointer, each);
     }
 }
 
@@ -151,6 +202,18 @@ fn visit(value: &Value, steps: &[Step], pointer: String, each: &mut impl FnMut(S
             }
         }
         _ => {}
+    }
+}
+
+fn keep(old: &Value, new: &mut Value, steps: &[Step]) {
+    let (Some((Step::Field(name), rest)), Value::Object(new)) = (steps.split_first(), new) else {
+        return;
+    };
+    let Some(old) = old.get(name) else { return };
+    if rest.is_empty() {
+        new.entry(name.clone()).or_insert_with(|| old.clone());
+    } else if let Some(new) = new.get_mut(name) {
+        keep(old, new, rest);
     }
 }
 

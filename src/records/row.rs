@@ -57,8 +57,20 @@ pub struct Spine {
     pub updated_at: DateTime<Utc>,
     /// Who changed it.
     pub updated_by: Option<Uuid>,
-    /// Who last changed the content.
-    pub authored_by: Option<Uuid>,
+    /// Everybody who changed the content since the last approval.
+    pub authors: Vec<Uuid>,
+    /// Number of the approved version that holds now.
+    pub in_force: Option<i32>,
+    /// Who approved the newest version.
+    pub approved_by: Option<Uuid>,
+    /// Civil date of that approval.
+    pub approved_on: Option<NaiveDate>,
+    /// Who sees it: `readers`, `everybody` or `named`.
+    pub audience: String,
+    /// Roles named.
+    pub audience_roles: Vec<String>,
+    /// People named.
+    pub audience_people: Vec<Uuid>,
     /// When it was archived.
     pub archived_at: Option<DateTime<Utc>>,
 }
@@ -116,6 +128,12 @@ struct Shown<'a> {
     version: i32,
     owner_id: Option<Uuid>,
     next_review_on: Option<NaiveDate>,
+    in_force: Option<i32>,
+    approved_by: Option<Uuid>,
+    approved_on: Option<NaiveDate>,
+    audience: &'a str,
+    audience_roles: &'a [String],
+    audience_people: &'a [Uuid],
     created_at: DateTime<Utc>,
     created_by: Option<Uuid>,
     updated_at: DateTime<Utc>,
@@ -146,6 +164,12 @@ impl Stored {
             version: self.version,
             owner_id: self.owner_id,
             next_review_on: self.next_review_on,
+            in_force: self.in_force,
+            approved_by: self.approved_by,
+            approved_on: self.approved_on,
+            audience: &self.audience,
+            audience_roles: &self.audience_roles,
+            audience_people: &self.audience_people,
             created_at: self.created_at,
             created_by: self.created_by,
             updated_at: self.updated_at,
@@ -183,13 +207,32 @@ impl Row {
         }
     }
 
+    /// What an event tells of it, flat: the writable spine, what approval sets, and the body.
+    pub fn told(&self) -> Value {
+        let mut told = self.content();
+        if let Value::Object(fields) = &mut told {
+            fields.insert("in_force".to_owned(), json!(self.in_force));
+            fields.insert("approved_by".to_owned(), json!(self.approved_by));
+            fields.insert("approved_on".to_owned(), json!(self.approved_on));
+        }
+        told
+    }
+
     /// What people may change, flat: the writable spine and the body.
     pub fn content(&self) -> Value {
         let mut content = self.body.clone();
         if let Value::Object(fields) = &mut content {
-            fields.insert("title".to_owned(), json!(self.title));
-            fields.insert("owner_id".to_owned(), json!(self.owner_id));
-            fields.insert("next_review_on".to_owned(), json!(self.next_review_on));
+            let spine = json!({
+                "title": self.title,
+                "owner_id": self.owner_id,
+                "next_review_on": self.next_review_on,
+                "audience": self.audience,
+                "audience_roles": self.audience_roles,
+                "audience_people": self.audience_people,
+            });
+            if let Value::Object(spine) = spine {
+                fields.extend(spine);
+            }
         }
         content
     }

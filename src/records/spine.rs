@@ -1,6 +1,8 @@
 //! The fields that every record has, as schemas.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::kind::{PERSON, REFERS_TO};
 
@@ -8,19 +10,57 @@ use super::kind::{PERSON, REFERS_TO};
 const TITLE_LIMIT: u32 = 200;
 
 /// Fields of the spine that clients write.
-pub(super) const WRITABLE: &[&str] = &["title", "owner_id", "next_review_on"];
+pub(super) const WRITABLE: &[&str] = &[
+    "title",
+    "owner_id",
+    "next_review_on",
+    "audience",
+    "audience_roles",
+    "audience_people",
+];
+/// Those that are no content: changing them makes nobody an author, and approval leaves them open.
+pub(super) const NO_CONTENT: &[&str] = &[
+    "owner_id",
+    "next_review_on",
+    "audience",
+    "audience_roles",
+    "audience_people",
+];
 /// Fields of the spine that the server writes.
 pub(super) const READ_ONLY: &[&str] = &[
     "id",
     "ref",
     "status",
     "version",
+    "in_force",
+    "approved_by",
+    "approved_on",
     "created_at",
     "created_by",
     "updated_at",
     "updated_by",
     "archived_at",
 ];
+
+/// Audience that is named.
+pub(super) const NAMED: &str = "named";
+/// Audience of everybody in the tenant.
+pub(super) const EVERYBODY: &str = "everybody";
+
+/// Who sees a record, as clients write it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Audience {
+    #[serde(default = "readers")]
+    pub(super) audience: String,
+    #[serde(default)]
+    pub(super) audience_roles: Vec<String>,
+    #[serde(default)]
+    pub(super) audience_people: Vec<Uuid>,
+}
+
+fn readers() -> String {
+    "readers".to_owned()
+}
 
 fn person(about: &str, read_only: bool) -> Value {
     let mut schema = json!({"type": ["string", "null"], "format": "uuid", "description": about, REFERS_TO: PERSON});
@@ -39,6 +79,12 @@ fn properties() -> Map<String, Value> {
         "version": {"type": "integer", "format": "int32", "readOnly": true, "description": "Counts changes; the ETag."},
         "owner_id": person("The person responsible.", false),
         "next_review_on": {"type": ["string", "null"], "format": "date", "description": "Civil date of the next review; reminders are sent before it."},
+        "in_force": {"type": ["integer", "null"], "format": "int32", "readOnly": true, "description": "Number of the approved version that holds now; null when none does."},
+        "approved_by": person("Who approved the newest version.", true),
+        "approved_on": {"type": ["string", "null"], "format": "date", "readOnly": true, "description": "Civil date of that approval."},
+        "audience": {"type": "string", "enum": ["readers", "everybody", "named"], "default": "readers", "description": "Who sees it: the readers of the kind; everybody in the tenant, what is in force; or only those named, and the owner."},
+        "audience_roles": {"type": "array", "items": {"$ref": "#/components/schemas/Role"}, "maxItems": 12, "default": [], "description": "Roles named."},
+        "audience_people": {"type": "array", "items": person("A person named.", false), "maxItems": 200, "default": [], "description": "People named."},
         "created_at": {"type": "string", "format": "date-time", "readOnly": true, "description": "UTC."},
         "created_by": person("Who made it; null for the system.", true),
         "updated_at": {"type": "string", "format": "date-time", "readOnly": true, "description": "UTC."},

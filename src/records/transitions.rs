@@ -1,20 +1,18 @@
 //! Moving a record through its lifecycle.
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::kind::Kind;
-use super::links;
-use super::registry::{Entry, Move, entry_of};
+use super::hearing::{self, What};
+use super::registry::{Entry, Move};
 use super::row::{Row, Stored};
+use super::rules::{self, GEN_1};
 use super::store::{self, Loaded};
-use crate::problem::{Problem, Result};
-use crate::schema::versions;
-use crate::tenancy::{Actor, TenantTx};
+use super::{links, versions};
+use crate::problem::{FieldError, Problem, Result};
+use crate::tenancy::{Actor, Role, Roles, TenantTx};
 
 /// Where a record shall go.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -36,16 +34,22 @@ pub struct TransitionOption {
     pub to: String,
     /// Whether you can make the transition now.
     pub allowed: bool,
-    /// Why not, as a sentence.
+    /// Why not, in sentences.
     pub why_not: Option<String>,
-    /// The rule that stands in the way.
+    /// The first rule that stands in the way.
     pub rule: Option<String>,
-    /// Whether it is an approval, which needs another person than the author.
+    /// Everything that stands in the way, each with its place.
+    pub unmet: Vec<FieldError>,
+    /// Whether it is an approval, which needs another person than the authors.
     pub approves: bool,
     /// Whether a reason is needed.
     pub asks_reason: bool,
     /// Roles that make it.
-    pub by: Vec<String>,
+    pub by: Vec<Role>,
+    /// Fields of the record whose person makes it too.
+    pub or_person_of: Vec<String>,
+    /// Who may not make it: `author`, `owner`, or the person of a field.
+    pub except: Vec<String>,
 }
 
 /// All transitions from the present state, with what stands in the way.
@@ -60,22 +64,29 @@ pub async fn options(
         if known.from != row.status {
             continue;
         }
-        let refusal = match permitted(tx, entry, &row, known) {
-            Ok(()) => entry.check_rules(index, &row, tx).await.err(),
+        let refusal = match store::is_live(entry, &row) {
+            Ok(()) => judge(tx, entry, &row, index, known).await.err(),
             Err(refusal) => Some(refusal),
         };
         let refusal = match refusal {
             Some(refusal) if refusal.status >= 500 => return Err(refusal),
             other => other,
         };
+        let strings = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         options.push(TransitionOption {
             to: known.to.to_owned(),
             allowed: refusal.is_none(),
             rule: refusal.as_ref().and_then(|refusal| refusal.rule.clone()),
+            unmet: refusal
+                .as_ref()
+                .map(|refusal| refusal.errors.clone())
+                .unwrap_or_default(),
             why_not: refusal.map(|refusal| refusal.detail),
-            approves: known.approves,
-            asks_reason: known.asks_reason,
-            by: known.by.names(),
+            approves: known.flags.approves,
+            asks_reason: known.flags.asks_reason,
+            by: known.by.iter().collect(),
+            or_person_of: strings(known.or),
+            except: strings(known.except),
         });
     }
     Ok(options)
@@ -89,107 +100,201 @@ pub async fn make(
     precondition: impl FnOnce(i32) -> Result<()>,
     request: &TransitionRequest,
 ) -> Result<Stored> {
-    let loaded = store::load(tx, entry, id).await?;
-    precondition(loaded.row.version)?;
+    let loaded = store::load_for(tx, entry, id, precondition).await?;
     let row = &loaded.row;
     store::is_live(entry, row)?;
     let Some((index, known)) = entry.find_move(&row.status, &request.to) else {
         return Err(not_from_here(entry, row, &request.to));
     };
-    permitted(tx, entry, row, known)?;
     let reason = request
         .reason
         .as_deref()
         .map(str::trim)
         .filter(|reason| !reason.is_empty());
-    if known.asks_reason && reason.is_none() {
+    let attempt = json!({"from": known.from, "to": known.to, "reason": reason});
+    let waivers = judge(tx, entry, row, index, known)
+        .await
+        .map_err(|problem| problem.refused_on(entry.info.name, id, attempt))?;
+    if known.flags.asks_reason && reason.is_none() {
         return Err(Problem::invalid(
             "/reason",
             "This transition needs a reason.",
         ));
     }
-    entry.check_rules(index, row, tx).await?;
-    enter(tx, entry, loaded, known, reason).await
+    enter(tx, entry, loaded, known, reason, waivers, None).await
 }
 
-/// Moves a record as a consequence of something else: the rules of the transition are not asked.
-pub async fn follow<K: Kind>(
+/// Whether the actor may make this transition and all its guards are met, save those that are
+/// waived; answers the waivers that were needed.
+async fn judge(
     tx: &mut TenantTx<'_>,
-    id: Uuid,
-    to: &str,
-    reason: &str,
-) -> Result<()> {
-    let entry = entry_of::<K>()?;
-    let loaded = store::load(tx, entry, id).await?;
-    let Some((_, known)) = entry.find_move(&loaded.row.status, to) else {
-        return Err(not_from_here(entry, &loaded.row, to));
-    };
-    Box::pin(enter(tx, entry, loaded, known, Some(reason)))
-        .await
-        .map(drop)
+    entry: &Entry,
+    row: &Row,
+    index: usize,
+    known: &Move,
+) -> Result<Vec<Uuid>> {
+    permitted(tx, entry, row, known)?;
+    if known.flags.approves {
+        for child in versions::children_of(tx, entry, row.id).await? {
+            if tx
+                .actor()
+                .person()
+                .is_some_and(|id| child.authors.contains(&id))
+            {
+                return Err(gen_1(
+                    entry,
+                    known,
+                    &format!("you wrote {}, which is approved with it.", child.reference),
+                ));
+            }
+        }
+    }
+    let mut unmet = entry.unmet(index, row, tx).await?;
+    let waivers = rules::waive(tx, row.id, &mut unmet).await?;
+    match rules::refusal(&unmet) {
+        None => Ok(waivers),
+        Some(refusal) => Err(refusal),
+    }
 }
 
-async fn enter(
+/// Makes a transition that has been judged, or follows from something else.
+pub(super) async fn enter(
     tx: &mut TenantTx<'_>,
     entry: &Entry,
     loaded: Loaded,
     known: &Move,
     reason: Option<&str>,
+    waivers: Vec<Uuid>,
+    cause: Option<Value>,
 ) -> Result<Stored> {
     let Loaded {
         mut row,
         mirrors,
         standing,
     } = loaded;
+    let old = row.clone();
     known.to.clone_into(&mut row.status);
-    let before = row.body.clone();
-    entry.moved(&mut row, known.from, tx).await?;
-    let due = entry.settle(&mut row, Some(&before), tx).await?;
-    if known.approves {
-        freeze(tx, &row).await?;
-        links::pin(tx, row.id).await?;
+    entry.entering(&mut row, known.from, tx).await?;
+    let due = entry.settle_move(&mut row, &old, tx).await?;
+    let flags = known.flags;
+    if flags.approves {
+        let number = versions::freeze(tx, entry, &row).await?;
+        row.authors.clear();
+        row.approved_by = tx.actor().person();
+        row.approved_on = Some(tx.today()?);
+        if !entry.publishes {
+            row.in_force = Some(number);
+        }
     }
-    store::save(tx, entry, &mut row, mirrors, standing, due)?;
-    let data = json!({"from": known.from, "to": known.to, "reason": reason});
-    tx.event("moved", entry.info.name, row.id, &data)?;
-    Ok(row.to_stored())
+    if flags.puts_in_force {
+        row.in_force = versions::newest(tx, row.id).await?;
+    }
+    if flags.withdraws {
+        row.in_force = None;
+    }
+    if flags.revises {
+        links::unpin(tx, row.id);
+    }
+    let doer = store::doer(tx, cause.as_ref());
+    store::save(tx, entry, &mut row, mirrors, standing, due, doer)?;
+    let mut data = json!({"from": known.from, "to": known.to, "reason": reason});
+    let changes = store::differences(&old.told(), &row.told());
+    if let Value::Object(fields) = &mut data {
+        if changes
+            .as_object()
+            .is_some_and(|changes| !changes.is_empty())
+        {
+            fields.insert("changes".to_owned(), changes);
+        }
+        if !waivers.is_empty() {
+            fields.insert("waivers".to_owned(), json!(waivers));
+        }
+    }
+    let data = store::with_cause(data, cause);
+    tx.event_by(doer, "moved", entry.info.name, row.id, &data)?;
+    let row = entry.moved(row, known.from, tx).await?;
+    hearing::tell(tx, entry, row.id, &row.reference, What::Moved(known.to)).await?;
+    store::newest(tx, entry, row).await
 }
 
 /// Whether the actor may make this transition at all.
 fn permitted(tx: &TenantTx<'_>, entry: &Entry, row: &Row, known: &Move) -> Result<()> {
     let what = format!(
-        "move a {} from {} to {}",
-        entry.info.one, known.from, known.to
+        "move {} {} from {} to {}",
+        entry.info.article(),
+        entry.info.one,
+        known.from,
+        known.to
     );
-    if known.approves {
-        gen_1(tx.actor(), row, &what)?;
+    let (id, roles, of_firm) = match tx.actor() {
+        Actor::System if known.flags.approves => {
+            return Err(gen_1(entry, known, "the system never approves."));
+        }
+        Actor::System => return Ok(()),
+        Actor::Person { id, roles, of_firm } => (id, roles, of_firm),
+    };
+    let mut roles = roles;
+    if known.flags.approves && of_firm {
+        // A dated mandate lets a consultant be AIMS manager; it reaches no further.
+        roles = match roles.has(Role::AimsManager) && known.by.has(Role::AimsManager) {
+            true => Roles::of(&[Role::AimsManager]),
+            false => {
+                return Err(gen_1(
+                    entry,
+                    known,
+                    "a consultancy never approves on behalf of the client.",
+                ));
+            }
+        };
+    }
+    if known.flags.approves && row.authors.contains(&id) {
+        return Err(gen_1(entry, known, "who wrote it does not approve it."));
+    }
+    for person in known.except {
+        let why = match *person {
+            "author" if row.authors.contains(&id) => "who wrote it does not.",
+            "owner" if row.owner_id == Some(id) => "who owns it does not.",
+            field if is_person_of(&row.body, field, id) => "the person it names does not.",
+            _ => continue,
+        };
+        return Err(gen_1(entry, known, why));
+    }
+    let is_named = known.or.iter().any(|field| match *field {
+        "owner" => row.owner_id == Some(id),
+        field => is_person_of(&row.body, field, id),
+    });
+    if is_named || roles.meets(known.by) {
+        return Ok(());
     }
     store::needs(tx, known.by, &what)
 }
 
-/// GEN-1: author ≠ approver; a consultancy user never approves for the client; the system never
-/// approves.
-fn gen_1(actor: Actor, row: &Row, what: &str) -> Result<()> {
-    let refuse = |why: &str| {
-        Err(Problem::rule("GEN-1", format!("You cannot {what}: {why}")).with_status(403))
-    };
-    match actor {
-        Actor::System => refuse("the system never approves."),
-        Actor::Person { roles, .. } if roles.is_of_consultancy() => {
-            refuse("a consultancy never approves on behalf of the client.")
-        }
-        Actor::Person { id, .. } if row.authored_by == Some(id) => {
-            refuse("who wrote it does not approve it.")
-        }
-        Actor::Person { .. } => Ok(()),
+/// Whether a field of the body names the person, alone or in a list.
+fn is_person_of(body: &Value, field: &str, person: Uuid) -> bool {
+    let person = Value::String(person.to_string());
+    match body.get(field) {
+        Some(Value::Array(many)) => many.contains(&person),
+        Some(one) => *one == person,
+        None => false,
     }
 }
 
-fn not_from_here(entry: &Entry, row: &Row, to: &str) -> Problem {
+fn gen_1(entry: &Entry, known: &Move, why: &str) -> Problem {
+    let detail = format!(
+        "You cannot move {} {} from {} to {}: {why}",
+        entry.info.article(),
+        entry.info.one,
+        known.from,
+        known.to
+    );
+    GEN_1.refuses("", detail).with_status(403)
+}
+
+pub(super) fn not_from_here(entry: &Entry, row: &Row, to: &str) -> Problem {
     let allowed: Vec<_> = entry
         .moves
         .iter()
-        .filter(|known| known.from == row.status && known.by != crate::tenancy::Roles::default())
+        .filter(|known| known.from == row.status && known.is_for_people())
         .map(|known| known.to.to_owned())
         .collect();
     let to = if entry.states.contains(&to) {
@@ -198,42 +303,10 @@ fn not_from_here(entry: &Entry, row: &Row, to: &str) -> Problem {
         "that state"
     };
     Problem::conflict(format!(
-        "A {} that is {} cannot become {to}.",
-        entry.info.one, row.status
+        "{} {} that is {} cannot become {to}.",
+        entry.info.article_first(),
+        entry.info.one,
+        row.status
     ))
     .with_allowed(allowed)
-}
-
-/// Freezes what is approved as the next numbered version.
-async fn freeze(tx: &mut TenantTx<'_>, row: &Row) -> Result<()> {
-    let tenant = tx.scope();
-    let last = versions::table
-        .filter(versions::tenant_id.eq(tenant))
-        .filter(versions::record_id.eq(row.id))
-        .select(diesel::dsl::max(versions::number));
-    let last: Option<i32> = tx.run(async |db| last.first(&mut &*db).await).await?;
-    let Some(approver) = tx.actor().person() else {
-        return Err(Problem::internal("the system never approves"));
-    };
-    let hash = content_hash(&row.title, &row.body);
-    let insert = diesel::insert_into(versions::table).values((
-        versions::tenant_id.eq(tenant),
-        versions::record_id.eq(row.id),
-        versions::number.eq(last.unwrap_or(0) + 1),
-        versions::title.eq(row.title.clone()),
-        versions::body.eq(row.body.clone()),
-        versions::hash.eq(hash),
-        versions::record_version.eq(row.version + 1),
-        versions::approved_by.eq(approver),
-        versions::approved_at.eq(tx.now()),
-    ));
-    tx.queue(|db| async move { insert.execute(&mut &*db).await });
-    Ok(())
-}
-
-/// SHA-256 over the canonical JSON of title and body.
-pub(super) fn content_hash(title: &str, body: &serde_json::Value) -> Vec<u8> {
-    let canonical = json!({"body": body, "title": title}).to_string();
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes());
-    digest.as_ref().to_vec()
 }

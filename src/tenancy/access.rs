@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 use super::caller::{Caller, Membership, data};
 use super::roles::{FirmRole, Role, Roles};
-use super::tx::{Actor, Mode, TenantTx, transaction};
+use super::tx::{Actor, Mode, Opening, TenantTx, transaction};
 use crate::config::Config;
 use crate::http::limits;
 use crate::http::shared::Shared;
-use crate::problem::{Problem, Result};
+use crate::problem::{Problem, Refused, Result};
 
 /// A permission in a tenant.
 pub trait Permission: 'static {
@@ -45,10 +45,14 @@ macro_rules! permissions {
 permissions! {
     /// Knows the tenant: whoever can see it.
     Member: "a place in this tenant", |_, _| true;
-    /// Reads records.
-    Reads: "a role that reads records", |place, _| place.roles.meets(Roles::READERS);
+    /// Reads records; the kind and the record decide which.
+    Reads: "a role in this tenant", |place, _| place.roles != Roles::default();
     /// Writes records; the kind decides which.
     Writes: "a role that writes records", |place, _| place.roles.meets(Roles::WRITERS);
+    /// Takes part: adds the rows of the own person, such as an acknowledgement.
+    TakesPart: "a role that takes part", |place, _| {
+        place.roles.meets(Roles::WRITERS) || place.roles.has(Role::Employee)
+    };
     /// Invites and lists people.
     Invites: "top_management, aims_manager or lead", |place, caller| {
         place.roles.meets(Roles::INVITERS) || owns(place, caller)
@@ -99,6 +103,13 @@ impl<P: Permission> Access<P> {
         self.place.tenant.id
     }
 
+    /// Whether the caller belongs to a consultancy that works for the tenant.
+    fn is_of_firm(&self) -> bool {
+        let runs = self.place.consultancy_id;
+        self.place.roles.is_of_consultancy()
+            || runs.is_some_and(|firm| self.caller.firm(firm).is_ok())
+    }
+
     /// Reads in the tenant.
     pub async fn read<T>(
         &self,
@@ -120,17 +131,38 @@ impl<P: Permission> Access<P> {
         mode: Mode,
         work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
     ) -> Result<T> {
+        let outcome = transaction(self.caller.platform.db(), self.opening(mode), work).await;
+        if let Err(problem) = &outcome
+            && let Some(refused) = problem.refused.as_deref()
+        {
+            self.record(refused).await?;
+        }
+        outcome
+    }
+
+    /// A refusal by a rule is an event, in a transaction of its own: what it refused was taken
+    /// back.
+    async fn record(&self, refused: &Refused) -> Result<()> {
+        let Refused { kind, id, data } = refused;
+        let opening = self.opening(Mode::Write);
+        transaction(self.caller.platform.db(), opening, async |tx| {
+            tx.event("refused", kind, *id, data)
+        })
+        .await
+    }
+
+    fn opening(&self, mode: Mode) -> Opening {
         let actor = Actor::Person {
             id: self.caller.user_id(),
             roles: self.place.roles,
+            of_firm: self.is_of_firm(),
         };
-        let opening = self.caller.platform.opening(
+        self.caller.platform.opening(
             mode,
             actor,
             Some(self.place.tenant.clone()),
             self.caller.request_id.clone(),
-        );
-        transaction(self.caller.platform.db(), opening, work).await
+        )
     }
 }
 

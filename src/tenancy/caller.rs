@@ -271,18 +271,29 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
 /// People who hold a role in the tenant of a transaction today.
 pub async fn holders(tx: &mut TenantTx<'_>, role: Role) -> Result<Vec<Uuid>> {
     let today = tx.today()?;
+    holders_on(tx, role, today).await
+}
+
+/// People who held a role in the tenant of a transaction on a civil date.
+pub async fn holders_on(tx: &mut TenantTx<'_>, role: Role, on: NaiveDate) -> Result<Vec<Uuid>> {
+    let zone = tx.tenant()?.zone;
     let query = memberships::table
         .filter(memberships::tenant_id.eq(tx.scope()))
-        .filter(memberships::ended_at.is_null())
-        .filter(memberships::valid_from.le(today))
+        .filter(memberships::valid_from.le(on))
         .filter(
             memberships::valid_until
                 .is_null()
-                .or(memberships::valid_until.ge(today)),
+                .or(memberships::valid_until.ge(on)),
         )
         .filter(memberships::roles.contains(vec![role.as_str()]))
-        .select(memberships::user_id);
-    tx.run(async |db| query.load(&mut &*db).await).await
+        .select((memberships::user_id, memberships::ended_at));
+    let held: Vec<(Uuid, Option<DateTime<Utc>>)> =
+        tx.run(async |db| query.load(&mut &*db).await).await?;
+    Ok(held
+        .into_iter()
+        .filter(|(_, ended)| ended.is_none_or(|at| at.with_timezone(&zone).date_naive() > on))
+        .map(|(person, _)| person)
+        .collect())
 }
 
 /// The zone of a tenant; its name was checked when it was written.
@@ -353,6 +364,7 @@ impl Caller {
         super::Actor::Person {
             id: self.user_id(),
             roles: Roles::default(),
+            of_firm: false,
         }
     }
 }

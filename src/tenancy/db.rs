@@ -18,6 +18,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::problem::{Problem, Result};
+use crate::schema::kind_statuses;
 
 /// The schema, in steps.
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -57,18 +58,31 @@ impl Db {
     }
 
     /// Whether the database answers and knows every migration of this program.
-    pub async fn ready(&self) -> Result<()> {
+    pub async fn ready(&self, statuses: &[(&str, &str)]) -> Result<()> {
         let mut connection = self.connection().await?;
         let known = diesel_migrations_names();
         let applied: Vec<String> = migrations_table::table
             .select(migrations_table::version)
             .load(&mut *connection)
             .await?;
-        match known.iter().find(|name| !applied.contains(name)) {
+        if let Some(missing) = known.iter().find(|name| !applied.contains(name)) {
+            let cause = format!("migration {missing} has not run");
+            return Err(Problem::unavailable(10, cause));
+        }
+        let filled: Vec<(String, String)> = kind_statuses::table
+            .select((kind_statuses::kind, kind_statuses::status))
+            .load(&mut *connection)
+            .await?;
+        let lacks = |(kind, status): &&(&str, &str)| {
+            !filled
+                .iter()
+                .any(|(known, of)| (known.as_str(), of.as_str()) == (*kind, *status))
+        };
+        match statuses.iter().find(lacks) {
             None => Ok(()),
-            Some(missing) => Err(Problem::unavailable(
+            Some((kind, status)) => Err(Problem::unavailable(
                 10,
-                format!("migration {missing} has not run"),
+                format!("the database does not know that a {kind} can be {status}"),
             )),
         }
     }
@@ -165,7 +179,6 @@ pub async fn migrate(
     owner_url: &str,
     statuses: Vec<(&'static str, &'static str)>,
 ) -> Result<Vec<String>, DbError> {
-    use crate::schema::kind_statuses;
     let fail = |error: &dyn fmt::Display| DbError(format!("The migrations failed: {error}"));
     let mut connection = connect(owner_url).await.map_err(|error| fail(&error))?;
     diesel::select(advisory_lock(MIGRATION_LOCK))
@@ -232,7 +245,7 @@ diesel::table! {
 /// Migrations that have not run, seen by the runtime role.
 pub async fn pending_migrations(url: &str) -> Result<bool, DbError> {
     let db = Db::new(url, 1)?;
-    Ok(db.ready().await.is_err())
+    Ok(db.ready(&[]).await.is_err())
 }
 
 /// The reason why the role behind `url` must not serve requests; `None` if it is harmless:

@@ -29,9 +29,12 @@ mod roles;
 mod savepoints;
 mod tx;
 
-pub use access::{Access, Ends, Invites, Manages, Member, Permission, Reads, TenantPath, Writes};
+pub use access::{
+    Access, Ends, Invites, Manages, Member, Permission, Reads, TakesPart, TenantPath, Writes,
+};
 pub use caller::{
-    Caller, Callers, FirmMembership, Identity, Membership, SignedIn, VerifyToken, holders, meet,
+    Caller, Callers, FirmMembership, Identity, Membership, SignedIn, VerifyToken, holders,
+    holders_on, meet,
 };
 pub use db::{Db, DbError, migrate, pending_migrations, table_rights_fault};
 pub use error::database_problem;

@@ -25,6 +25,7 @@ impl<'c> TenantTx<'c> {
             Err(problem) => Err(problem),
         };
         if outcome.is_err() {
+            self.forget_memos();
             self.queued.clear();
             if let (Some(chain), Some(head)) = (self.chain.as_mut(), head) {
                 chain.reset(head);
@@ -46,6 +47,7 @@ impl<'c> TenantTx<'c> {
 
     /// Takes back everything done since [`TenantTx::mark`].
     pub async fn undo(&mut self, mark: Mark) -> Result<()> {
+        self.forget_memos();
         self.queued.clear();
         if let (Some(chain), Some(head)) = (self.chain.as_mut(), mark.0) {
             chain.reset(head);

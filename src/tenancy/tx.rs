@@ -7,6 +7,8 @@
 //! it has yet to be prepared. A read's COMMIT is not awaited: the next user of the connection
 //! queues behind it. A cancelled transaction takes its connection out of the pool.
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -48,6 +50,9 @@ pub enum Actor {
         id: Uuid,
         /// Roles in the tenant of the transaction; none outside of one.
         roles: Roles,
+        /// Whether they belong to a consultancy that works for the tenant, whatever their roles:
+        /// such a person approves nothing on behalf of the client (GEN-1).
+        of_firm: bool,
     },
     /// The scheduler. It never approves (GEN-1).
     System,
@@ -90,6 +95,8 @@ pub struct TenantTx<'c> {
     actor: Actor,
     now: DateTime<Utc>,
     request_id: Option<Arc<str>>,
+    /// What features remember while the transaction lasts, by type.
+    memos: HashMap<TypeId, Box<dyn Any>>,
 }
 
 /// Whether a transaction may change anything.
@@ -182,7 +189,25 @@ impl<'c> TenantTx<'c> {
             actor,
             now,
             request_id,
+            memos: HashMap::new(),
         }
+    }
+
+    /// Takes what a feature has kept by [`TenantTx::keep_memo`]; its default if nothing.
+    pub fn take_memo<T: Default + 'static>(&mut self) -> T {
+        self.memos
+            .remove(&TypeId::of::<T>())
+            .and_then(|memo| memo.downcast().ok())
+            .map_or_else(T::default, |memo| *memo)
+    }
+
+    /// Keeps something until the transaction ends or a part of it is taken back.
+    pub fn keep_memo<T: 'static>(&mut self, memo: T) {
+        self.memos.insert(TypeId::of::<T>(), Box::new(memo));
+    }
+
+    pub(super) fn forget_memos(&mut self) {
+        self.memos.clear();
     }
 
     /// The tenant whose rows are seen.
@@ -334,7 +359,20 @@ impl<'c> TenantTx<'c> {
         id: Uuid,
         data: &serde_json::Value,
     ) -> Result<()> {
-        let (actor, now) = (self.actor.person(), self.now);
+        self.event_by(self.actor, action, kind, id, data)
+    }
+
+    /// As [`TenantTx::event`], as the act of somebody else: what follows by itself from what a
+    /// person did is done by the system.
+    pub fn event_by(
+        &mut self,
+        actor: Actor,
+        action: &str,
+        kind: &str,
+        id: Uuid,
+        data: &serde_json::Value,
+    ) -> Result<()> {
+        let (actor, now) = (actor.person(), self.now);
         let request_id = self.request_id.clone();
         self.chain
             .as_mut()
@@ -352,7 +390,7 @@ impl<'c> TenantTx<'c> {
     }
 
     /// Sends everything queued and the events so far.
-    pub(super) async fn flush(&mut self) -> Result<()> {
+    pub async fn flush(&mut self) -> Result<()> {
         self.settle().await?;
         if self.queued.is_empty() {
             return Ok(());

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::records::{Kind, KindInfo, Lifecycle, lifecycle};
-use crate::tenancy::{Role, Roles};
+use crate::records::{Kind, KindInfo, lifecycle};
+use crate::aims::RUNNERS;
+use crate::tenancy::Roles;
 
 /// An issue.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -70,6 +71,14 @@ pub enum IssueEffect {
     Neutral,
 }
 
+lifecycle! {
+    /// States of an issue.
+    IssueState of ContextIssue: Open, Monitored, Closed;
+    start Open; frozen [Closed];
+    Open -> Monitored by [AimsManager, Consultant, Lead];
+    Monitored -> Closed by [AimsManager, Consultant, Lead];
+}
+
 impl Kind for ContextIssue {
     const INFO: KindInfo = KindInfo {
         name: "context_issue",
@@ -80,16 +89,9 @@ impl Kind for ContextIssue {
         clauses: &["4.1"],
         about: "An internal or external issue that bears on the purpose of the organisation and on what its AIMS can reach.",
     };
-    const AUTHORS: Roles = Roles::of(&[Role::AimsManager, Role::Consultant, Role::Lead]);
-
-    fn lifecycle() -> Lifecycle<Self> {
-        lifecycle! {
-            start open;
-            frozen [closed];
-            open -> monitored by [AimsManager, Consultant, Lead];
-            monitored -> closed by [AimsManager, Consultant, Lead];
-        }
-    }
+    const AUTHORS: Roles = RUNNERS;
+    const FILTERS: &'static [&'static str] = &["kind", "theme", "effect"];
+    const SORTS: &'static [&'static str] = &["relevance"];
 
     fn example() -> Value {
         json!({

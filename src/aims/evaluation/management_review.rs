@@ -6,8 +6,22 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::problem::{Problem, Result};
-use crate::records::{Deadline, Kind, KindInfo, Lifecycle, Part, PersonId, Record, counts, lifecycle};
-use crate::tenancy::{Role, Roles, TenantTx, holders};
+use crate::aims::RUNNERS;
+use crate::aims::rules::{MR_1, MR_2};
+use crate::records::{
+    AddedInput, Deadline, Guarded, Kind, KindInfo, NextDate, Part, PersonId, Record, Settings, Unmet, counts, lifecycle,
+};
+use crate::tenancy::{Role, Roles, TenantTx, holders_on};
+
+/// The deadline of a review.
+const MANAGEMENT_REVIEW: &str = "management_review";
+
+/// Dates that the portfolio looks out for.
+pub const DATES: &[NextDate] = &[NextDate {
+    name: "management_review",
+    deadline: MANAGEMENT_REVIEW,
+    about: "When the next management review is due.",
+}];
 
 /// A management review.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -106,6 +120,17 @@ impl InputType {
         (Self::AuditResults, "audit_results"),
         (Self::ImprovementChances, "improvement_chances"),
     ];
+
+    /// One that a tenant has added, with its name.
+    fn added(input: AddedInput) -> (Self, &'static str) {
+        match input {
+            AddedInput::RiskAndImpactStatus => (Self::RiskAndImpactStatus, "risk_and_impact_status"),
+            AddedInput::Objectives => (Self::Objectives, "objectives"),
+            AddedInput::IncidentsAndConcerns => (Self::IncidentsAndConcerns, "incidents_and_concerns"),
+            AddedInput::Resources => (Self::Resources, "resources"),
+            AddedInput::RegulatoryChange => (Self::RegulatoryChange, "regulatory_change"),
+        }
+    }
 }
 
 /// Something decided.
@@ -144,6 +169,18 @@ pub enum DecisionKind {
     Other,
 }
 
+lifecycle! {
+    /// States of a review.
+    ReviewState of ManagementReview: Planned, InputsReady, Held, MinutesApproved, Closed;
+    start Planned; frozen [MinutesApproved, Closed];
+    Planned -> InputsReady by [AimsManager] if [MR_1: has_all_inputs];
+    InputsReady -> Planned by [AimsManager] => asks_reason;
+    InputsReady -> Held by [AimsManager] if [MR_1: has_all_inputs, MR_2: was_held];
+    Held -> MinutesApproved by [TopManagement] if [MR_2: has_minutes] => approves;
+    MinutesApproved -> Closed by [AimsManager] if [MR_2: top_attended, MR_2: has_decided, MR_2: actions_are_assigned];
+    MinutesApproved -> Held by [TopManagement] => asks_reason, revises;
+}
+
 impl Kind for ManagementReview {
     const INFO: KindInfo = KindInfo {
         name: "management_review",
@@ -154,28 +191,17 @@ impl Kind for ManagementReview {
         clauses: &["9.3.1", "9.3.2", "9.3.3"],
         about: "Top management looks at the AIMS at planned intervals: seven mandatory inputs (MR-1), decisions with owners and dates, approved minutes (MR-2).",
     };
-    const AUTHORS: Roles = Roles::of(&[Role::AimsManager, Role::Consultant, Role::Lead]);
+    const AUTHORS: Roles = RUNNERS;
+    const SORTS: &'static [&'static str] = &["planned_on", "held_on"];
     const PARTS: &'static [Part] = &[Part {
         field: "inputs",
         key: "type",
         one: "input",
+        person: None,
     }];
 
-    fn lifecycle() -> Lifecycle<Self> {
-        lifecycle! {
-            start planned;
-            frozen [minutes_approved, closed];
-            planned -> inputs_ready by [AimsManager] if [mr_1];
-            inputs_ready -> planned by [AimsManager] => asks_reason;
-            inputs_ready -> held by [AimsManager] if [mr_1, was_held];
-            held -> minutes_approved by [TopManagement] if [has_minutes] => approves;
-            minutes_approved -> closed by [AimsManager] if [mr_2];
-            minutes_approved -> held by [TopManagement] => asks_reason;
-        }
-    }
-
     /// An input appears once; each gets the state of the records when it was written.
-    async fn settle(record: &mut Record<Self>, before: Option<&Self>, tx: &mut TenantTx<'_>) -> Result<()> {
+    async fn compute(record: &mut Record<Self>, before: Option<&Record<Self>>, tx: &mut TenantTx<'_>) -> Result<()> {
         let mut snapshot = None;
         let mut seen = Vec::new();
         for (index, input) in record.body.inputs.iter_mut().enumerate() {
@@ -183,7 +209,7 @@ impl Kind for ManagementReview {
                 return Err(Problem::invalid(format!("/inputs/{index}/type"), "appears twice"));
             }
             seen.push(input.r#type);
-            let old = before.and_then(|before| before.inputs.iter().find(|old| old.r#type == input.r#type));
+            let old = before.and_then(|before| before.body.inputs.iter().find(|old| old.r#type == input.r#type));
             if let Some(old) = old.filter(|old| old.summary == input.summary) {
                 input.snapshot.clone_from(&old.snapshot);
                 continue;
@@ -198,13 +224,13 @@ impl Kind for ManagementReview {
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
         let review = Deadline {
-            name: "management_review".into(),
+            name: MANAGEMENT_REVIEW.into(),
             due_on: record.body.planned_on,
             person: record.owner_id,
             roles: Roles::of(&[Role::TopManagement, Role::AimsManager]),
         };
-        match record.status.as_str() {
-            "planned" | "inputs_ready" => vec![review],
+        match record.status {
+            ReviewState::Planned | ReviewState::InputsReady => vec![review],
             _ => Vec::new(),
         }
     }
@@ -219,58 +245,59 @@ impl Kind for ManagementReview {
     }
 }
 
-/// MR-1: the review is not ready, hence not held, without all mandatory inputs.
-async fn mr_1(review: &Record<ManagementReview>, _tx: &mut TenantTx<'_>) -> Result<()> {
-    let missing: Vec<_> = InputType::MANDATORY
+async fn has_all_inputs(review: &Record<ManagementReview>, tx: &mut TenantTx<'_>) -> Guarded {
+    let there: Vec<_> = review.body.inputs.iter().map(|input| input.r#type).collect();
+    let mut missing: Vec<&str> = InputType::MANDATORY
         .iter()
-        .filter(|(wanted, _)| !review.body.inputs.iter().any(|input| input.r#type == *wanted))
+        .filter(|(wanted, _)| !there.contains(wanted))
         .map(|(_, name)| *name)
         .collect();
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(Problem::rule("MR-1", format!("These inputs are missing: {}.", missing.join(", ")))),
-    }
-}
-
-async fn was_held(review: &Record<ManagementReview>, tx: &mut TenantTx<'_>) -> Result<()> {
-    let today = tx.today()?;
-    match review.body.held_on {
-        Some(held_on) if held_on <= today => Ok(()),
-        _ => Err(Problem::rule("MR-2", "held_on must say when it was held, today or earlier.")),
-    }
-}
-
-async fn has_minutes(review: &Record<ManagementReview>, _tx: &mut TenantTx<'_>) -> Result<()> {
-    match review.body.minutes.as_deref().map(str::trim) {
-        Some(minutes) if !minutes.is_empty() => Ok(()),
-        _ => Err(Problem::rule("MR-2", "There are no minutes to approve.")),
-    }
-}
-
-/// MR-2: closes only with top management attending, explicit decisions on improvement and on
-/// need for change, and an owner and a date for each action.
-async fn mr_2(review: &Record<ManagementReview>, tx: &mut TenantTx<'_>) -> Result<()> {
-    let body = &review.body;
-    let mut missing = Vec::new();
-    let top = holders(tx, Role::TopManagement).await?;
-    if !body.attendees.iter().any(|attendee| top.contains(&attendee.person_id.0)) {
-        missing.push("somebody of top management among the attendees".to_owned());
-    }
-    for (kind, name) in [(DecisionKind::Improvement, "improvement"), (DecisionKind::Change, "need for change")] {
-        if !body.decisions.iter().any(|decision| decision.kind == kind) {
-            missing.push(format!("a decision on {name} (\"none, because\" counts)"));
+    for added in Settings::read(tx).await?.added_review_inputs {
+        let (wanted, name) = InputType::added(added);
+        if !there.contains(&wanted) {
+            missing.push(name);
         }
     }
-    let incomplete = body
-        .decisions
+    Ok(missing
+        .into_iter()
+        .map(|name| Unmet::new("/inputs", format!("The input {name} is missing.")))
+        .collect())
+}
+
+async fn was_held(review: &Record<ManagementReview>, tx: &mut TenantTx<'_>) -> Guarded {
+    let today = tx.today()?;
+    let held = review.body.held_on.is_some_and(|held_on| held_on <= today);
+    Unmet::unless(held, "/held_on", "held_on must say when it was held, today or earlier.")
+}
+
+async fn has_minutes(review: &Record<ManagementReview>, _tx: &mut TenantTx<'_>) -> Guarded {
+    let written = review.body.minutes.as_deref().is_some_and(|minutes| !minutes.trim().is_empty());
+    Unmet::unless(written, "/minutes", "There are no minutes to approve.")
+}
+
+/// Somebody who was top management on the day of the review attended.
+async fn top_attended(review: &Record<ManagementReview>, tx: &mut TenantTx<'_>) -> Guarded {
+    let on = review.body.held_on.unwrap_or(review.body.planned_on);
+    let top = holders_on(tx, Role::TopManagement, on).await?;
+    let attended = review.body.attendees.iter().any(|attendee| top.contains(&attendee.person_id.0));
+    Unmet::unless(attended, "/attendees", "A closed review needs somebody of top management among the attendees.")
+}
+
+async fn has_decided(review: &Record<ManagementReview>, _tx: &mut TenantTx<'_>) -> Guarded {
+    let wanted = [(DecisionKind::Improvement, "improvement"), (DecisionKind::Change, "need for change")];
+    Ok(wanted
         .iter()
-        .filter(|decision| !decision.nothing)
-        .any(|decision| decision.owner_id.is_none() || decision.due_on.is_none());
-    if incomplete {
-        missing.push("an owner and a date for each action".to_owned());
-    }
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(Problem::rule("MR-2", format!("A closed review needs {}.", missing.join(", ")))),
-    }
+        .filter(|(kind, _)| !review.body.decisions.iter().any(|decision| decision.kind == *kind))
+        .map(|(_, name)| {
+            Unmet::new("/decisions", format!("A closed review needs a decision on {name} (\"none, because\" counts)."))
+        })
+        .collect())
+}
+
+async fn actions_are_assigned(review: &Record<ManagementReview>, _tx: &mut TenantTx<'_>) -> Guarded {
+    let actions = review.body.decisions.iter().enumerate();
+    Ok(actions
+        .filter(|(_, decision)| !decision.nothing && (decision.owner_id.is_none() || decision.due_on.is_none()))
+        .map(|(at, _)| Unmet::new(format!("/decisions/{at}"), "A closed review needs an owner and a date for each action."))
+        .collect())
 }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::problem::{Problem, Result};
-use crate::records::{Kind, KindInfo, Lifecycle, Record, Ref, lifecycle};
+use crate::aims::RUNNERS;
+use crate::aims::rules::SYS_1;
+use crate::aims::words::{Country, Line};
+use crate::records::{Guarded, Kind, KindInfo, Record, Ref, Unmet, lifecycle};
 use crate::tenancy::{Role, Roles, TenantTx};
 
 /// An AI system.
@@ -21,7 +23,7 @@ pub struct AiSystem {
     /// How people will plausibly misuse it.
     #[serde(default)]
     #[schema(max_items = 50)]
-    pub foreseeable_misuse: Vec<String>,
+    pub foreseeable_misuse: Vec<Line>,
     /// How it works.
     pub technique: Technique,
     /// How far it acts by itself: 0 not at all, 5 fully.
@@ -40,7 +42,7 @@ pub struct AiSystem {
     /// Whom its results affect.
     #[serde(default)]
     #[schema(max_items = 50)]
-    pub affected_groups: Vec<String>,
+    pub affected_groups: Vec<Line>,
     /// What its results do to decisions about people.
     pub decision_effect: DecisionEffect,
     /// Whether it processes personal data.
@@ -48,7 +50,7 @@ pub struct AiSystem {
     /// Where it is used: ISO 3166-1 alpha-2 codes.
     #[serde(default)]
     #[schema(max_items = 250)]
-    pub regions: Vec<String>,
+    pub regions: Vec<Country>,
     /// Whether it is inside the scope of the AIMS.
     #[serde(default = "yes")]
     #[schema(default = true)]
@@ -119,6 +121,28 @@ pub enum DecisionEffect {
     DecideAlone,
 }
 
+lifecycle! {
+    /// Stages of an AI system.
+    Stage of AiSystem: Inception, DesignDevelopment, VerificationValidation, Deployment, OperationMonitoring, ReEvaluation, Suspended, Rejected, Retired;
+    start Inception; frozen [Rejected, Retired];
+    Inception -> DesignDevelopment by [SystemOwner, AimsManager];
+    Inception -> OperationMonitoring by [SystemOwner, AimsManager] if [SYS_1: is_legacy];
+    DesignDevelopment -> VerificationValidation by [SystemOwner, AimsManager];
+    VerificationValidation -> DesignDevelopment by [SystemOwner, AimsManager] => asks_reason;
+    VerificationValidation -> Deployment by [SystemOwner, AimsManager];
+    Deployment -> OperationMonitoring by [SystemOwner, AimsManager];
+    OperationMonitoring -> ReEvaluation by [SystemOwner, AimsManager];
+    ReEvaluation -> OperationMonitoring by [SystemOwner, AimsManager];
+    ReEvaluation -> DesignDevelopment by [SystemOwner, AimsManager];
+    Inception -> Rejected by [AimsManager] => asks_reason;
+    DesignDevelopment -> Rejected by [AimsManager] => asks_reason;
+    VerificationValidation -> Rejected by [AimsManager] => asks_reason;
+    Deployment -> Suspended by [Overseer, SystemOwner] => asks_reason;
+    OperationMonitoring -> Suspended by [Overseer, SystemOwner] => asks_reason;
+    Suspended -> OperationMonitoring by [AimsManager] => asks_reason;
+    any -> Retired by [SystemOwner, AimsManager] => asks_reason;
+}
+
 impl Kind for AiSystem {
     const INFO: KindInfo = KindInfo {
         name: "ai_system",
@@ -129,30 +153,10 @@ impl Kind for AiSystem {
         clauses: &["8.1", "A.6.1.2", "A.6.1.3", "A.9.4"],
         about: "An AI system the organisation develops, provides or uses. Its state is its stage in the life cycle.",
     };
-    const AUTHORS: Roles = Roles::of(&[Role::SystemOwner, Role::AimsManager, Role::Consultant, Role::Lead]);
-
-    fn lifecycle() -> Lifecycle<Self> {
-        lifecycle! {
-            start inception;
-            frozen [rejected, retired];
-            inception -> design_development by [SystemOwner, AimsManager];
-            inception -> operation_monitoring by [SystemOwner, AimsManager] if [is_legacy];
-            design_development -> verification_validation by [SystemOwner, AimsManager];
-            verification_validation -> design_development by [SystemOwner, AimsManager] => asks_reason;
-            verification_validation -> deployment by [SystemOwner, AimsManager];
-            deployment -> operation_monitoring by [SystemOwner, AimsManager];
-            operation_monitoring -> re_evaluation by [SystemOwner, AimsManager];
-            re_evaluation -> operation_monitoring by [SystemOwner, AimsManager];
-            re_evaluation -> design_development by [SystemOwner, AimsManager];
-            inception -> rejected by [AimsManager] => asks_reason;
-            design_development -> rejected by [AimsManager] => asks_reason;
-            verification_validation -> rejected by [AimsManager] => asks_reason;
-            deployment -> suspended by [Overseer, SystemOwner] => asks_reason;
-            operation_monitoring -> suspended by [Overseer, SystemOwner] => asks_reason;
-            suspended -> operation_monitoring by [AimsManager] => asks_reason;
-            any -> retired by [SystemOwner, AimsManager] => asks_reason;
-        }
-    }
+    const AUTHORS: Roles = RUNNERS;
+    const OWNERS: Roles = Roles::of(&[Role::SystemOwner]);
+    const FILTERS: &'static [&'static str] = &["technique", "origin", "decision_effect", "in_scope"];
+    const SORTS: &'static [&'static str] = &["criticality", "autonomy"];
 
     fn example() -> Value {
         json!({
@@ -175,9 +179,6 @@ impl Kind for AiSystem {
 }
 
 /// Only a system that was live before the AIMS began skips the stages before operation.
-async fn is_legacy(system: &Record<AiSystem>, _tx: &mut TenantTx<'_>) -> Result<()> {
-    match system.body.legacy {
-        true => Ok(()),
-        false => Err(Problem::rule("SYS-1", "Only a system marked legacy enters at operation.")),
-    }
+async fn is_legacy(system: &Record<AiSystem>, _tx: &mut TenantTx<'_>) -> Guarded {
+    Unmet::unless(system.body.legacy, "/legacy", "Only a system marked legacy enters at operation.")
 }

@@ -80,6 +80,14 @@ pub struct Rating {
     #[serde(default)]
     #[schema(read_only)]
     pub level: Option<Level>,
+    /// Whether the level is above what is tolerable for the category.
+    #[serde(default)]
+    #[schema(read_only)]
+    pub above_tolerance: Option<bool>,
+    /// Version of the criteria by which it was judged (RSK-1).
+    #[serde(default)]
+    #[schema(read_only)]
+    pub criteria_version: Option<i32>,
 }
 
 impl Rating {

@@ -6,16 +6,21 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::level::Level;
-use super::risk::{Risk, RiskId, send_back};
+use super::risk::{Risk, RiskId};
 use super::risk_criteria::RiskCriteria;
+use crate::aims::RUNNERS;
+use crate::aims::rules::RSK_2;
 use crate::problem::{Problem, Result};
 use crate::records::{
-    Deadline, Filter, Find, Kind, KindInfo, Lifecycle, PersonId, Record, find, follow, get, lifecycle,
+    Deadline, Guarded, Kind, KindInfo, PersonId, Record, Unmet, get, lifecycle, only_in_force,
 };
 use crate::tenancy::{Role, Roles, TenantTx};
 
 /// Longest validity of an acceptance, in months.
 const LONGEST_MONTHS: u32 = 12;
+
+/// The deadline with which an acceptance ends.
+const EXPIRY: &str = "expiry";
 
 /// An acceptance of residual risk.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -43,6 +48,15 @@ pub struct ResidualAcceptance {
     pub accepted_on: Option<NaiveDate>,
 }
 
+lifecycle! {
+    /// States of an acceptance.
+    AcceptanceState of ResidualAcceptance: Requested, Accepted, Refused, Expired;
+    start Requested; frozen [Accepted, Refused, Expired];
+    Requested -> Accepted by [RiskOwner, TopManagement] if [RSK_2: still_the_level, RSK_2: entitled, RSK_2: in_time] => approves;
+    Requested -> Refused by [RiskOwner, TopManagement] => asks_reason;
+    Accepted -> Expired by [] => after(EXPIRY), withdraws;
+}
+
 impl Kind for ResidualAcceptance {
     const INFO: KindInfo = KindInfo {
         name: "residual_acceptance",
@@ -53,61 +67,47 @@ impl Kind for ResidualAcceptance {
         clauses: &["6.1.3"],
         about: "The informed decision to live with what is left of a risk: the risk owner inside what the criteria let them accept, top management above it, for at most twelve months.",
     };
-    const AUTHORS: Roles = Roles::of(&[Role::RiskOwner, Role::SystemOwner, Role::AimsManager, Role::Consultant, Role::Lead]);
-    const FILTERS: &'static [Filter] = &[Filter::Risk, Filter::Level];
+    const AUTHORS: Roles = RUNNERS;
+    const OWNERS: Roles = Roles::of(&[Role::RiskOwner, Role::SystemOwner]);
+    const FILTERS: &'static [&'static str] = &["level"];
+    const SORTS: &'static [&'static str] = &["level", "valid_until"];
 
-    fn lifecycle() -> Lifecycle<Self> {
-        lifecycle! {
-            start requested;
-            frozen [accepted, refused, expired];
-            requested -> accepted by [RiskOwner, TopManagement] if [still_the_level, entitled] => approves;
-            requested -> refused by [RiskOwner, TopManagement] => asks_reason;
-            accepted -> expired by [];
+    /// The level asked for is the one the risk has while it is asked for.
+    async fn compute(record: &mut Record<Self>, _before: Option<&Record<Self>>, tx: &mut TenantTx<'_>) -> Result<()> {
+        if record.status == AcceptanceState::Requested {
+            record.body.level = level_left(record, tx).await?;
         }
-    }
-
-    async fn settle(record: &mut Record<Self>, before: Option<&Self>, tx: &mut TenantTx<'_>) -> Result<()> {
-        if let Some(before) = before.filter(|_| record.status != "requested") {
-            record.body.level = before.level;
-            record.body.accepted_by = record.body.accepted_by.or(before.accepted_by);
-            record.body.accepted_on = record.body.accepted_on.or(before.accepted_on);
-            return Ok(());
-        }
-        let today = tx.today()?;
-        let last = today.checked_add_months(Months::new(LONGEST_MONTHS)).unwrap_or(today);
-        if !(today..=last).contains(&record.body.valid_until) {
-            return Err(Problem::invalid(
-                "/valid_until",
-                format!("must be from {today} to {last}: an acceptance holds for at most twelve months"),
-            ));
-        }
-        record.body.level = level_left(record, tx).await?;
         Ok(())
     }
 
-    async fn moved(record: &mut Record<Self>, _from: &str, tx: &mut TenantTx<'_>) -> Result<()> {
-        match record.status.as_str() {
-            "accepted" => {
-                record.body.accepted_by = tx.actor().person().map(PersonId);
-                record.body.accepted_on = Some(tx.today()?);
-                Ok(())
-            }
-            "expired" => {
-                let reason = format!("acceptance {} has expired", record.reference);
-                send_back(tx, record.body.risk_id, &reason).await
-            }
-            _ => Ok(()),
+    async fn judge(record: &Record<Self>, _before: Option<&Record<Self>>, tx: &mut TenantTx<'_>) -> Result<()> {
+        let today = tx.today()?;
+        let last = today.checked_add_months(Months::new(LONGEST_MONTHS)).unwrap_or(today);
+        if record.status != AcceptanceState::Requested || (today..=last).contains(&record.body.valid_until) {
+            return Ok(());
         }
+        Err(Problem::invalid(
+            "/valid_until",
+            format!("must be from {today} to {last}: an acceptance holds for at most twelve months"),
+        ))
+    }
+
+    async fn entering(record: &mut Record<Self>, _from: AcceptanceState, tx: &mut TenantTx<'_>) -> Result<()> {
+        if record.status == AcceptanceState::Accepted {
+            record.body.accepted_by = tx.actor().person().map(PersonId);
+            record.body.accepted_on = Some(tx.today()?);
+        }
+        Ok(())
     }
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
         let expiry = Deadline {
-            name: "expiry".into(),
+            name: EXPIRY.into(),
             due_on: record.body.valid_until,
             person: record.owner_id.or(record.body.accepted_by.map(|person| person.0)),
             roles: Roles::of(&[Role::AimsManager]),
         };
-        if record.status == "accepted" { vec![expiry] } else { Vec::new() }
+        if record.status == AcceptanceState::Accepted { vec![expiry] } else { Vec::new() }
     }
 
     fn example() -> Value {
@@ -127,42 +127,39 @@ async fn level_left(acceptance: &Record<ResidualAcceptance>, tx: &mut TenantTx<'
 }
 
 /// Nobody accepts blindly: the level must still be the one that was asked for.
-async fn still_the_level(acceptance: &Record<ResidualAcceptance>, tx: &mut TenantTx<'_>) -> Result<()> {
+async fn still_the_level(acceptance: &Record<ResidualAcceptance>, tx: &mut TenantTx<'_>) -> Guarded {
     let left = level_left(acceptance, tx).await?;
-    match (left, acceptance.body.level) {
-        (None, _) => Err(Problem::rule("RSK-2", "The risk has not been rated; there is no level to accept.")),
-        (left, asked) if left == asked => Ok(()),
-        _ => Err(Problem::rule("RSK-2", "The level of the risk has changed since this was asked for; ask again.")),
+    match left {
+        None => Unmet::unless(false, "/risk_id", "The risk has not been rated; there is no level to accept."),
+        left => Unmet::unless(
+            left == acceptance.body.level,
+            "/level",
+            "The level of the risk has changed since this was asked for; ask again.",
+        ),
     }
+}
+
+/// An acceptance that is over cannot be given any more.
+async fn in_time(acceptance: &Record<ResidualAcceptance>, tx: &mut TenantTx<'_>) -> Guarded {
+    let today = tx.today()?;
+    Unmet::unless(acceptance.body.valid_until >= today, "/valid_until", "Its last day is over; ask for a later one.")
 }
 
 /// The risk owner accepts inside what the criteria let them, top management above it, and what is
 /// above both is not acceptable.
-async fn entitled(acceptance: &Record<ResidualAcceptance>, tx: &mut TenantTx<'_>) -> Result<()> {
-    let Some(level) = acceptance.body.level else { return Ok(()) };
-    let criteria = RiskCriteria::in_force(tx).await?;
-    let criteria = criteria.ok_or_else(|| Problem::rule("RSK-1", "No approved criteria are in force."))?.body;
+async fn entitled(acceptance: &Record<ResidualAcceptance>, tx: &mut TenantTx<'_>) -> Guarded {
+    let Some(level) = acceptance.body.level else { return Ok(Vec::new()) };
+    let Some(criteria) = only_in_force::<RiskCriteria>(tx).await? else {
+        return Unmet::unless(false, "", "No approved criteria are in force.");
+    };
+    let criteria = criteria.body;
     if level > criteria.top_management_accepts_up_to {
-        return Err(Problem::rule("RSK-2", format!("A {level} risk cannot be accepted by anybody; treat it further.")));
+        let detail = format!("A {level} risk cannot be accepted by anybody; treat it further.");
+        return Ok(vec![Unmet::new("/level", detail)]);
     }
-    let roles = tx.actor().roles();
-    if level > criteria.risk_owner_accepts_up_to && !roles.has(Role::TopManagement) {
+    if level > criteria.risk_owner_accepts_up_to && !tx.actor().roles().has(Role::TopManagement) {
         let detail = format!("A {level} risk can be accepted by top management only.");
-        return Err(Problem::rule("RSK-2", detail).with_status(403));
+        return Ok(vec![Unmet::by_person(detail)]);
     }
-    Ok(())
-}
-
-/// Lets acceptances expire whose last day is over; the risks go back to be analysed (RSK-3). Run
-/// once a day for each tenant.
-pub async fn expire(tx: &mut TenantTx<'_>) -> Result<()> {
-    let today = tx.today()?;
-    let accepted = Find { statuses: &["accepted"], ..Find::default() };
-    for acceptance in find::<ResidualAcceptance>(tx, accepted).await? {
-        if acceptance.body.valid_until < today {
-            let reason = format!("valid until {}", acceptance.body.valid_until);
-            follow::<ResidualAcceptance>(tx, acceptance.id, "expired", &reason).await?;
-        }
-    }
-    Ok(())
+    Ok(Vec::new())
 }

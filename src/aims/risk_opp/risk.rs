@@ -1,17 +1,21 @@
 //! Risks that AI brings to the organisation, to people and to society (clauses 6.1.2 and 8.2).
 
-use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::level::{Level, Rating, RiskCategory};
-use super::residual_acceptance::ResidualAcceptance;
+use super::residual_acceptance::{AcceptanceState, ResidualAcceptance};
 use super::risk_criteria::RiskCriteria;
-use super::risk_treatment::RiskTreatment;
+use super::risk_treatment::{RiskTreatment, TreatmentState};
+use crate::aims::RUNNERS;
 use crate::aims::operation::ai_system::AiSystemId;
+use crate::aims::rules::{RSK_1, RSK_2, RSK_3};
 use crate::problem::{Problem, Result};
-use crate::records::{Filter, Find, Kind, KindInfo, Lifecycle, Record, Ref, find, get, lifecycle};
+use crate::records::{
+    Cause, Guarded, Happened, Hears, Kind, KindInfo, Record, Ref, RuleId, Unmet, find, follow, get, lifecycle,
+    only_in_force, version_of,
+};
 use crate::tenancy::{Role, Roles, TenantTx};
 
 /// A risk.
@@ -64,6 +68,10 @@ pub struct Risk {
     #[serde(default)]
     #[schema(read_only)]
     pub level: Option<Level>,
+    /// Likelihood times consequence now, of the same rating.
+    #[serde(default)]
+    #[schema(read_only)]
+    pub score: Option<u8>,
     /// Whether the level is above the tolerance of its category.
     #[serde(default)]
     #[schema(read_only)]
@@ -72,6 +80,10 @@ pub struct Risk {
     #[serde(default)]
     #[schema(read_only)]
     pub criteria_ref: Option<String>,
+    /// The version of them by which the level of now was computed.
+    #[serde(default)]
+    #[schema(read_only)]
+    pub criteria_version: Option<i32>,
 }
 
 /// A reference to a risk.
@@ -115,6 +127,22 @@ pub enum TreatmentOption {
     Increase,
 }
 
+lifecycle! {
+    /// States of a risk.
+    RiskState of Risk: Identified, Analysed, Evaluated, Treating, Treated, Monitored, Closed;
+    start Identified; frozen [Closed];
+    Identified -> Analysed by [RiskOwner, AimsManager, Consultant, Lead] if [RSK_1: has_inherent_rating];
+    Analysed -> Evaluated by [RiskOwner, AimsManager, Consultant, Lead] if [RSK_1: has_inherent_rating];
+    Evaluated -> Treating by [RiskOwner, AimsManager, Consultant, Lead];
+    Evaluated -> Monitored by [RiskOwner] if [RSK_2: inside_tolerance];
+    Evaluated -> Treated by [RiskOwner] if [RSK_2: option_retain, RSK_2: has_owner, RSK_2: is_accepted];
+    Treating -> Treated by [RiskOwner] if [RSK_2: has_owner, RSK_2: has_effective_treatment, RSK_2: is_accepted];
+    Treated -> Monitored by [RiskOwner];
+    Treated -> Analysed by [RiskOwner, AimsManager] => asks_reason;
+    Monitored -> Analysed by [RiskOwner, AimsManager] => asks_reason;
+    any -> Closed by [RiskOwner, AimsManager] => asks_reason;
+}
+
 impl Kind for Risk {
     const INFO: KindInfo = KindInfo {
         name: "risk",
@@ -125,88 +153,108 @@ impl Kind for Risk {
         clauses: &["6.1.2", "8.2"],
         about: "What AI may do to objectives of the organisation, to people and to society. Levels are computed from the approved criteria (RSK-1).",
     };
-    const AUTHORS: Roles = Roles::of(&[Role::RiskOwner, Role::SystemOwner, Role::AimsManager, Role::Consultant, Role::Lead]);
-    const FILTERS: &'static [Filter] = &[Filter::AiSystem, Filter::Level, Filter::AboveTolerance];
+    const AUTHORS: Roles = RUNNERS;
+    const OWNERS: Roles = Roles::of(&[Role::RiskOwner, Role::SystemOwner]);
+    const FILTERS: &'static [&'static str] = &["level", "above_tolerance", "category", "source"];
+    const SORTS: &'static [&'static str] = &["level", "score"];
+    const RULES: &'static [&'static RuleId] = &[&RSK_1, &RSK_3];
+    const HEARS: &'static [Hears] = &[
+        Hears::Changed("risk"),
+        Hears::Moved("residual_acceptance", "expired"),
+        Hears::Moved("risk_treatment", "ineffective"),
+    ];
 
-    fn lifecycle() -> Lifecycle<Self> {
-        lifecycle! {
-            start identified;
-            frozen [closed];
-            identified -> analysed by [RiskOwner, AimsManager, Consultant, Lead] if [has_inherent_rating];
-            analysed -> evaluated by [RiskOwner, AimsManager, Consultant, Lead] if [has_inherent_rating];
-            evaluated -> treating by [RiskOwner, AimsManager, Consultant, Lead];
-            evaluated -> monitored by [RiskOwner] if [inside_tolerance];
-            evaluated -> treated by [RiskOwner] if [option_retain, rsk_2];
-            treating -> treated by [RiskOwner] if [rsk_2];
-            treated -> monitored by [RiskOwner];
-            treated -> analysed by [RiskOwner, AimsManager] => asks_reason;
-            monitored -> analysed by [RiskOwner, AimsManager] => asks_reason;
-            any -> closed by [RiskOwner, AimsManager] => asks_reason;
+    /// RSK-1: what was judged gets its level from the criteria in force; what was judged before
+    /// keeps the verdict it had.
+    async fn compute(record: &mut Record<Self>, before: Option<&Record<Self>>, tx: &mut TenantTx<'_>) -> Result<()> {
+        let risk = &mut record.body;
+        let old = before.map(|before| &before.body);
+        let category = risk.category;
+        let same_category = old.is_some_and(|old| old.category == category);
+        let mut criteria: Option<Record<RiskCriteria>> = None;
+        let known = old.map_or([None; 4], |old| [old.inherent, old.current, old.residual, old.target]);
+        let ratings = [&mut risk.inherent, &mut risk.current, &mut risk.residual, &mut risk.target];
+        for (old, rating) in known.into_iter().zip(ratings) {
+            let Some(rating) = rating else { continue };
+            let kept = old.filter(|old| old.judges_as(rating) && old.level.is_some());
+            if let Some(old) = kept.filter(|_| same_category) {
+                *rating = old;
+                continue;
+            }
+            if criteria.is_none() {
+                criteria = Some(approved(tx).await?);
+            }
+            let Some(criteria) = &criteria else { continue };
+            match kept.zip(kept.and_then(|old| old.criteria_version)) {
+                // Another category, the same judgement: the tolerance of the criteria of then.
+                Some((old, version)) if Some(version) != criteria.in_force => {
+                    let of_then: RiskCriteria = version_of(tx, criteria.id, version).await?;
+                    *rating = old;
+                    rating.above_tolerance = rating.level.map(|level| level > of_then.tolerable(category));
+                }
+                _ => {
+                    rating.score = Some(rating.product());
+                    rating.level = criteria.body.level(rating.product());
+                    rating.above_tolerance = rating.level.map(|level| level > criteria.body.tolerable(category));
+                    rating.criteria_version = criteria.in_force;
+                    risk.criteria_ref = Some(criteria.reference.clone());
+                }
+            }
         }
+        let now = risk.current.or(risk.inherent);
+        risk.level = now.and_then(|rating| rating.level);
+        risk.score = now.and_then(|rating| rating.score);
+        risk.above_tolerance = now.and_then(|rating| rating.above_tolerance).unwrap_or(false);
+        risk.criteria_version = now.and_then(|rating| rating.criteria_version);
+        Ok(())
     }
 
-    /// RSK-1 and RSK-3: what was judged gets its level from the criteria in force; what was
-    /// judged before keeps the level it had.
-    async fn settle(record: &mut Record<Self>, before: Option<&Self>, tx: &mut TenantTx<'_>) -> Result<()> {
-        let risk = &mut record.body;
-        if let Some(before) = before {
-            risk.criteria_ref.clone_from(&before.criteria_ref);
-        }
-        let known: Vec<Option<Rating>> = match before {
-            Some(old) => vec![old.inherent, old.current, old.residual, old.target],
-            None => Vec::new(),
-        };
-        let mut known = known.into_iter();
-        let mut criteria: Option<Record<RiskCriteria>> = None;
-        let names = ["inherent", "current", "residual", "target"];
-        let ratings = [&mut risk.inherent, &mut risk.current, &mut risk.residual, &mut risk.target];
-        for (name, rating) in names.into_iter().zip(ratings) {
-            let old = known.next().flatten();
+    /// RSK-3: what is left is not above what was there before, without a reason.
+    async fn judge(record: &Record<Self>, _before: Option<&Record<Self>>, _tx: &mut TenantTx<'_>) -> Result<()> {
+        let risk = &record.body;
+        let ratings = [("inherent", risk.inherent), ("current", risk.current), ("residual", risk.residual), ("target", risk.target)];
+        for (name, rating) in ratings {
             let Some(rating) = rating else { continue };
             if rating.worst().is_some_and(|worst| worst != rating.consequence) {
                 let detail = "must be the worst of organisation, people and society";
                 return Err(Problem::invalid(format!("/{name}/consequence"), detail));
             }
-            if let Some(old) = old.filter(|old| old.judges_as(rating) && old.level.is_some()) {
-                *rating = old;
-                continue;
-            }
-            if criteria.is_none() {
-                criteria = Some(in_force(tx).await?);
-            }
-            rating.score = Some(rating.product());
-            rating.level = criteria.as_ref().and_then(|criteria| criteria.body.level(rating.product()));
         }
         if let (Some(inherent), Some(residual)) = (&risk.inherent, &risk.residual)
             && residual.product() > inherent.product()
             && risk.residual_reason.as_deref().is_none_or(|reason| reason.trim().is_empty())
         {
-            return Err(Problem::rule("RSK-3", "The residual risk is above the inherent one; residual_reason must say why."));
-        }
-        let level = risk.current.or(risk.inherent).and_then(|rating| rating.level);
-        let same = before.is_some_and(|old| old.level == level && old.category == risk.category);
-        risk.level = level;
-        match (before, level) {
-            (Some(old), _) if same && criteria.is_none() => risk.above_tolerance = old.above_tolerance,
-            (_, None) => risk.above_tolerance = false,
-            (_, Some(level)) => {
-                let criteria = match criteria.take() {
-                    Some(criteria) => criteria,
-                    None => in_force(tx).await?,
-                };
-                risk.above_tolerance = level > criteria.body.tolerable(risk.category);
-                risk.criteria_ref = Some(criteria.reference);
-            }
+            let detail = "The residual risk is above the inherent one; residual_reason must say why.";
+            return Err(RSK_3.refuses("/residual_reason", detail));
         }
         Ok(())
     }
 
     /// A treated risk is, from now on, what its treatment left of it.
-    async fn moved(record: &mut Record<Self>, _from: &str, _tx: &mut TenantTx<'_>) -> Result<()> {
-        if record.status == "treated" && record.body.residual.is_some() {
+    async fn entering(record: &mut Record<Self>, _from: RiskState, _tx: &mut TenantTx<'_>) -> Result<()> {
+        if record.status == RiskState::Treated && record.body.residual.is_some() {
             record.body.current = record.body.residual;
         }
         Ok(())
+    }
+
+    /// RSK-3: an expired acceptance, a failed treatment, or a rating that nobody has accepted
+    /// sends the risk back to be analysed.
+    async fn heard(happened: &Happened, tx: &mut TenantTx<'_>) -> Result<()> {
+        let (id, because) = match happened.kind {
+            "residual_acceptance" => (get::<ResidualAcceptance>(tx, happened.id).await?.body.risk_id.id(), "has expired"),
+            "risk_treatment" => (get::<RiskTreatment>(tx, happened.id).await?.body.risk_id.id(), "turned out ineffective"),
+            _ => (happened.id, "is rated above what was accepted"),
+        };
+        let risk = get::<Self>(tx, id).await?;
+        let rests = [RiskState::Treated, RiskState::Monitored].contains(&risk.status);
+        let failed = happened.kind == "risk_treatment";
+        let needs_acceptance = risk.status == RiskState::Treated || risk.body.above_tolerance;
+        if !rests || (!failed && (!needs_acceptance || has_valid_acceptance(&risk, tx).await?)) {
+            return Ok(());
+        }
+        let cause = Cause::heard(happened, format!("{} {because}", happened.reference));
+        follow::<Self>(tx, id, RiskState::Analysed, &cause).await
     }
 
     fn example() -> Value {
@@ -224,78 +272,57 @@ impl Kind for Risk {
 }
 
 /// The approved criteria; without them nothing can be rated (RSK-1).
-async fn in_force(tx: &mut TenantTx<'_>) -> Result<Record<RiskCriteria>> {
-    RiskCriteria::in_force(tx).await?.ok_or_else(|| {
-        Problem::rule("RSK-1", "Top management has not approved risk criteria yet; risks are rated by approved criteria only.")
+async fn approved(tx: &mut TenantTx<'_>) -> Result<Record<RiskCriteria>> {
+    only_in_force::<RiskCriteria>(tx).await?.ok_or_else(|| {
+        RSK_1.refuses("", "Top management has not approved risk criteria yet; risks are rated by approved criteria only.")
     })
 }
 
-async fn has_inherent_rating(risk: &Record<Risk>, _tx: &mut TenantTx<'_>) -> Result<()> {
-    match risk.body.inherent {
-        Some(_) => Ok(()),
-        None => Err(Problem::rule("RSK-1", "The inherent risk has not been rated.")),
-    }
+async fn has_inherent_rating(risk: &Record<Risk>, _tx: &mut TenantTx<'_>) -> Guarded {
+    Unmet::unless(risk.body.inherent.is_some(), "/inherent", "The inherent risk has not been rated.")
 }
 
-async fn inside_tolerance(risk: &Record<Risk>, _tx: &mut TenantTx<'_>) -> Result<()> {
-    match risk.body.above_tolerance {
-        false => Ok(()),
-        true => Err(Problem::rule("RSK-2", "The risk is above the tolerance; it has to be treated, or retained by an accepted decision.")),
-    }
+async fn inside_tolerance(risk: &Record<Risk>, _tx: &mut TenantTx<'_>) -> Guarded {
+    let detail = "The risk is above the tolerance; it has to be treated, or retained by an accepted decision.";
+    Unmet::unless(!risk.body.above_tolerance, "/above_tolerance", detail)
 }
 
-async fn option_retain(risk: &Record<Risk>, _tx: &mut TenantTx<'_>) -> Result<()> {
-    match risk.body.treatment_option {
-        Some(TreatmentOption::Retain) => Ok(()),
-        _ => Err(Problem::rule("RSK-2", "Without treatment a risk becomes treated only by the option retain.")),
-    }
+async fn option_retain(risk: &Record<Risk>, _tx: &mut TenantTx<'_>) -> Guarded {
+    let retained = risk.body.treatment_option == Some(TreatmentOption::Retain);
+    Unmet::unless(retained, "/treatment_option", "Without treatment a risk becomes treated only by the option retain.")
 }
 
-/// RSK-2: `treated` needs an effective treatment or the option retain, a risk owner, and a valid
-/// acceptance of the residual risk by the person entitled for its level.
-async fn rsk_2(risk: &Record<Risk>, tx: &mut TenantTx<'_>) -> Result<()> {
-    let mut missing = Vec::new();
-    if risk.owner_id.is_none() {
-        missing.push("a risk owner");
-    }
-    if risk.body.treatment_option != Some(TreatmentOption::Retain) {
-        let of_risk = Find { risk: Some(risk.id), statuses: &["effective"], ..Find::default() };
-        if find::<RiskTreatment>(tx, of_risk).await?.is_empty() {
-            missing.push("an effective treatment (or the option retain)");
-        }
-    }
-    if !has_valid_acceptance(risk, tx).await? {
-        missing.push("a valid acceptance of the residual risk");
-    }
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(Problem::rule("RSK-2", format!("A treated risk needs {}.", missing.join(", ")))),
-    }
+async fn has_owner(risk: &Record<Risk>, _tx: &mut TenantTx<'_>) -> Guarded {
+    Unmet::unless(risk.owner_id.is_some(), "/owner_id", "A treated risk needs a risk owner.")
 }
 
-/// Whether the risk that is left has been accepted at its present level, until today or later.
+async fn has_effective_treatment(risk: &Record<Risk>, tx: &mut TenantTx<'_>) -> Guarded {
+    let met = risk.body.treatment_option == Some(TreatmentOption::Retain)
+        || find::<RiskTreatment>().about(risk.id).in_states(&[TreatmentState::Effective]).exists(tx).await?;
+    Unmet::unless(met, "", "A treated risk needs an effective treatment (or the option retain).")
+}
+
+async fn is_accepted(risk: &Record<Risk>, tx: &mut TenantTx<'_>) -> Guarded {
+    let accepted = has_valid_acceptance(risk, tx).await?;
+    Unmet::unless(accepted, "", "A treated risk needs a valid acceptance of the residual risk.")
+}
+
+/// Whether what is left of the risk has been accepted at its present level, until today or later.
 async fn has_valid_acceptance(risk: &Record<Risk>, tx: &mut TenantTx<'_>) -> Result<bool> {
-    let today: NaiveDate = tx.today()?;
+    let today = tx.today()?;
     let left = risk.body.left().and_then(|rating| rating.level);
-    let of_risk = Find { risk: Some(risk.id), statuses: &["accepted"], ..Find::default() };
-    let accepted = find::<ResidualAcceptance>(tx, of_risk).await?;
-    Ok(accepted
-        .iter()
-        .any(|acceptance| acceptance.body.valid_until >= today && left.is_some() && acceptance.body.level >= left))
+    let accepted = find::<ResidualAcceptance>().about(risk.id).in_states(&[AcceptanceState::Accepted]).load(tx).await?;
+    Ok(left.is_some()
+        && accepted.iter().any(|acceptance| acceptance.body.valid_until >= today && acceptance.body.level >= left))
 }
 
 impl Risk {
-    /// What is left of the risk: the residual rating, or the present one while none was given.
+    /// What is left of the risk: the worse of the residual rating and the present one, because a
+    /// later look may find more than the treatment promised.
     pub fn left(&self) -> Option<Rating> {
-        self.residual.or(self.current).or(self.inherent)
+        match (self.residual, self.current) {
+            (Some(residual), Some(current)) if current.level > residual.level => Some(current),
+            (residual, current) => residual.or(current).or(self.inherent),
+        }
     }
-}
-
-/// RSK-3: an expired acceptance or a failed treatment sends the risk back to be analysed.
-pub(super) async fn send_back(tx: &mut TenantTx<'_>, risk: RiskId, reason: &str) -> Result<()> {
-    let record = get::<Risk>(tx, risk.id()).await?;
-    if ["treated", "monitored"].contains(&record.status.as_str()) {
-        crate::records::follow::<Risk>(tx, record.id, "analysed", reason).await?;
-    }
-    Ok(())
 }

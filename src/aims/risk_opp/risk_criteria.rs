@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use super::level::{Level, RiskCategory};
 use crate::problem::{FieldError, Problem, Result};
-use crate::records::{Find, Kind, KindInfo, Lifecycle, Record, find, follow, lifecycle};
+use crate::aims::RUNNERS;
+use crate::records::{Kind, KindInfo, OneFor, Record, lifecycle};
 use crate::tenancy::{Role, Roles, TenantTx};
 
 /// Risk criteria. Default scale: likelihood 1–5 × consequence 1–5.
@@ -88,12 +89,6 @@ impl RiskCriteria {
             .map_or(self.tolerance, |own| own.up_to)
     }
 
-    /// The criteria in force: the approved ones.
-    pub async fn in_force(tx: &mut TenantTx<'_>) -> Result<Option<Record<Self>>> {
-        let approved = find::<Self>(tx, Find { statuses: &["approved"], ..Find::default() }).await?;
-        Ok(approved.into_iter().next())
-    }
-
     fn faults(&self) -> Vec<FieldError> {
         let fault = |pointer: &str, detail: &str| FieldError {
             pointer: pointer.to_owned(),
@@ -128,6 +123,15 @@ impl RiskCriteria {
     }
 }
 
+lifecycle! {
+    /// States of risk criteria.
+    CriteriaState of RiskCriteria: Draft, Approved, Withdrawn;
+    start Draft; frozen [Approved, Withdrawn];
+    Draft -> Approved by [TopManagement] => approves;
+    Approved -> Draft by [AimsManager, RiskOwner, Lead] => revises, asks_reason;
+    any -> Withdrawn by [TopManagement] => asks_reason, withdraws;
+}
+
 impl Kind for RiskCriteria {
     const INFO: KindInfo = KindInfo {
         name: "risk_criteria",
@@ -136,38 +140,17 @@ impl Kind for RiskCriteria {
         one: "set of risk criteria",
         many: "risk criteria",
         clauses: &["6.1.1", "6.1.2"],
-        about: "Scales, level table, tolerances, and who accepts up to which level. Approved by top management; approving new ones supersedes the old.",
+        about: "Scales, level table, tolerances, and who accepts up to which level. Approved by top management; while they are revised the approved version stays in force.",
     };
-    const AUTHORS: Roles = Roles::of(&[Role::AimsManager, Role::RiskOwner, Role::Consultant, Role::Lead]);
+    const AUTHORS: Roles = RUNNERS;
+    const OWNERS: Roles = Roles::of(&[Role::RiskOwner]);
+    const ONE_FOR: Option<OneFor> = Some(OneFor::Tenant);
 
-    fn lifecycle() -> Lifecycle<Self> {
-        lifecycle! {
-            start draft;
-            frozen [approved, superseded];
-            draft -> approved by [TopManagement] => approves;
-            approved -> superseded by [];
-        }
-    }
-
-    async fn settle(record: &mut Record<Self>, _before: Option<&Self>, _tx: &mut TenantTx<'_>) -> Result<()> {
+    async fn judge(record: &Record<Self>, _before: Option<&Record<Self>>, _tx: &mut TenantTx<'_>) -> Result<()> {
         match record.body.faults() {
             faults if faults.is_empty() => Ok(()),
             faults => Err(Problem::invalid_all(faults)),
         }
-    }
-
-    /// Only one set is in force.
-    async fn moved(record: &mut Record<Self>, _from: &str, tx: &mut TenantTx<'_>) -> Result<()> {
-        if record.status != "approved" {
-            return Ok(());
-        }
-        for old in find::<Self>(tx, Find { statuses: &["approved"], ..Find::default() }).await? {
-            if old.id != record.id {
-                let reason = format!("superseded by {}", record.reference);
-                follow::<Self>(tx, old.id, "superseded", &reason).await?;
-            }
-        }
-        Ok(())
     }
 
     fn example() -> Value {

@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::risk::{RiskId, TreatmentOption, send_back};
-use crate::catalog::{self, UnitKind};
+use super::risk::{RiskId, TreatmentOption};
+use crate::aims::RUNNERS;
+use crate::aims::rules::RSK_2;
+use crate::aims::words::ControlId;
 use crate::problem::{FieldError, Problem, Result};
-use crate::records::{Deadline, Filter, Kind, KindInfo, Lifecycle, Record, lifecycle};
+use crate::records::{Deadline, Guarded, Kind, KindInfo, Record, Settings, Unmet, lifecycle};
 use crate::tenancy::{Role, Roles, TenantTx};
 
 /// A treatment.
@@ -21,8 +23,8 @@ pub struct RiskTreatment {
     pub option: TreatmentOption,
     /// Annex A controls it uses, such as `A.7.4`.
     #[serde(default)]
-    #[schema(max_items = 38)]
-    pub controls: Vec<String>,
+    #[schema(max_items = 88)]
+    pub controls: Vec<ControlId>,
     /// What is done.
     #[schema(min_length = 1, max_length = 4000)]
     pub action: String,
@@ -51,6 +53,19 @@ pub struct RiskTreatment {
     pub progress: Option<String>,
 }
 
+lifecycle! {
+    /// States of a treatment.
+    TreatmentState of RiskTreatment: Proposed, Approved, InProgress, Implemented, Effective, Ineffective, Cancelled;
+    start Proposed; frozen [Approved, InProgress, Implemented, Effective, Cancelled];
+    Proposed -> Approved by [RiskOwner] => approves;
+    Approved -> InProgress by [RiskOwner, SystemOwner, ProcessOwner, AimsManager];
+    InProgress -> Implemented by [RiskOwner, SystemOwner, ProcessOwner, AimsManager];
+    Implemented -> Effective by [RiskOwner, AimsManager] if [RSK_2: shows_effect];
+    Implemented -> Ineffective by [RiskOwner, AimsManager] => asks_reason, withdraws;
+    Ineffective -> Proposed by [RiskOwner, SystemOwner, ProcessOwner, AimsManager, Consultant, Lead] => revises;
+    any -> Cancelled by [RiskOwner, AimsManager] => asks_reason, withdraws;
+}
+
 impl Kind for RiskTreatment {
     const INFO: KindInfo = KindInfo {
         name: "risk_treatment",
@@ -61,56 +76,31 @@ impl Kind for RiskTreatment {
         clauses: &["6.1.3", "8.3"],
         about: "What is done about a risk, by when, and how it shows that it works. The risk owner approves it; its plan is frozen then.",
     };
-    const AUTHORS: Roles = Roles::of(&[
-        Role::RiskOwner,
-        Role::SystemOwner,
-        Role::ProcessOwner,
-        Role::AimsManager,
-        Role::Consultant,
-        Role::Lead,
-    ]);
-    const FILTERS: &'static [Filter] = &[Filter::Risk];
+    const AUTHORS: Roles = RUNNERS;
+    const OWNERS: Roles = Roles::of(&[Role::RiskOwner, Role::SystemOwner, Role::ProcessOwner]);
+    const FILTERS: &'static [&'static str] = &["option"];
+    const SORTS: &'static [&'static str] = &["due_on"];
     const STAYS_OPEN: &'static [&'static str] = &["effectiveness_result", "progress"];
 
-    fn lifecycle() -> Lifecycle<Self> {
-        lifecycle! {
-            start proposed;
-            frozen [approved, in_progress, implemented, effective, cancelled];
-            proposed -> approved by [RiskOwner] => approves;
-            approved -> in_progress by [RiskOwner, SystemOwner, ProcessOwner, AimsManager];
-            in_progress -> implemented by [RiskOwner, SystemOwner, ProcessOwner, AimsManager];
-            implemented -> effective by [RiskOwner, AimsManager] if [shows_effect];
-            implemented -> ineffective by [RiskOwner, AimsManager] => asks_reason;
-            ineffective -> proposed by [RiskOwner, SystemOwner, ProcessOwner, AimsManager, Consultant, Lead];
-            any -> cancelled by [RiskOwner, AimsManager] => asks_reason;
-        }
-    }
-
-    async fn settle(record: &mut Record<Self>, _before: Option<&Self>, _tx: &mut TenantTx<'_>) -> Result<()> {
+    async fn judge(record: &Record<Self>, _before: Option<&Record<Self>>, tx: &mut TenantTx<'_>) -> Result<()> {
+        let known = Settings::read(tx).await?.controls();
         let unknown: Vec<_> = record
             .body
             .controls
             .iter()
             .enumerate()
-            .filter(|(_, control)| !is_control(control))
+            .filter(|(_, control)| !known.iter().any(|(unit, _)| *control == unit))
             .map(|(index, _)| FieldError {
                 pointer: format!("/controls/{index}"),
-                detail: "There is no such control in Annex A.".to_owned(),
+                detail: "There is no such control in Annex A, nor among your own.".to_owned(),
             })
             .collect();
         if unknown.is_empty() { Ok(()) } else { Err(Problem::invalid_all(unknown)) }
     }
 
-    async fn moved(record: &mut Record<Self>, _from: &str, tx: &mut TenantTx<'_>) -> Result<()> {
-        if record.status == "ineffective" {
-            let reason = format!("treatment {} turned out ineffective", record.reference);
-            send_back(tx, record.body.risk_id, &reason).await?;
-        }
-        Ok(())
-    }
-
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
-        let running = ["proposed", "approved", "in_progress"].contains(&record.status.as_str());
+        use TreatmentState::{Approved, InProgress, Proposed};
+        let running = [Proposed, Approved, InProgress].contains(&record.status);
         let roles = match record.owner_id {
             Some(_) => Roles::default(),
             None => Roles::of(&[Role::RiskOwner]),
@@ -139,14 +129,8 @@ impl Kind for RiskTreatment {
     }
 }
 
-fn is_control(unit: &str) -> bool {
-    catalog::unit("iso42001", unit).is_some_and(|unit| unit.kind == UnitKind::Control)
-}
-
 /// Effective is what the measure showed, not what was hoped.
-async fn shows_effect(treatment: &Record<RiskTreatment>, _tx: &mut TenantTx<'_>) -> Result<()> {
-    match treatment.body.effectiveness_result.as_deref().map(str::trim) {
-        Some(result) if !result.is_empty() => Ok(()),
-        _ => Err(Problem::rule("RSK-2", "effectiveness_result must say what the measure showed.")),
-    }
+async fn shows_effect(treatment: &Record<RiskTreatment>, _tx: &mut TenantTx<'_>) -> Guarded {
+    let shown = treatment.body.effectiveness_result.as_deref().is_some_and(|result| !result.trim().is_empty());
+    Unmet::unless(shown, "/effectiveness_result", "effectiveness_result must say what the measure showed.")
 }

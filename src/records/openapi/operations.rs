@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::kind::Filter;
 use super::super::{Entry, shaping};
 use super::examples::{
     EXAMPLE_ID, EXAMPLE_INSTANT, comment_example, evidence_example, link_example, output_example,
@@ -270,20 +269,13 @@ impl Of<'_> {
         let mut parameters = vec![tenant_id()];
         parameters.extend(common_filters());
         parameters.extend(self.shaping());
-        for filter in self.entry.filters {
-            let (schema, about) = match filter {
-                Filter::AiSystem => (uuid(), "About this AI system."),
-                Filter::Risk => (uuid(), "About this risk."),
-                Filter::Level => (
-                    json!({"type": "string"}),
-                    "One or more of low, medium, high, critical, separated by commas.",
-                ),
-                Filter::AboveTolerance => (
-                    json!({"type": "boolean"}),
-                    "Whether the level is above the tolerance.",
-                ),
-            };
-            parameters.push(query(filter.parameter(), schema, about));
+        for field in self.entry.filters {
+            let about = "One or more values, separated by commas.";
+            parameters.push(query(field, json!({"type": "string"}), about));
+        }
+        for (field, kind) in self.entry.reference_filters() {
+            let about = format!("Refers to this {}.", kind.replace('_', " "));
+            parameters.push(query(field, uuid(), &about));
         }
         Operation {
             id: format!("list_{}", self.plural()),

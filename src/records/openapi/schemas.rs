@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::super::batch::Batch;
+use super::super::comments::{Comment, NewComment};
 use super::super::deadlines::Standing;
 use super::super::links::{Link, NewLink};
-use super::super::notes::{Comment, EvidenceRef, NewComment, NewEvidenceRef};
 use super::super::registry::Entry;
 use super::super::spine;
 use super::super::transitions::{TransitionOption, TransitionRequest};
@@ -25,8 +25,6 @@ pub(super) fn shared_schemas(schemas: &mut Map<String, Value>) {
     add::<NewLink>(schemas);
     add::<Comment>(schemas);
     add::<NewComment>(schemas);
-    add::<EvidenceRef>(schemas);
-    add::<NewEvidenceRef>(schemas);
     add::<TransitionOption>(schemas);
     add::<TransitionRequest>(schemas);
     schemas.insert(

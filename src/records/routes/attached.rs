@@ -3,21 +3,22 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
+use super::super::comments::NewComment;
 use super::super::links::NewLink;
-use super::super::notes::{NewComment, NewEvidenceRef};
-use super::super::{deadlines, history, links, notes, store};
+use super::super::registry::registry;
+use super::super::{attached, comments, deadlines, history, links, store, versions};
 use super::{At, at, created, id_at, items, page};
 use crate::http::cursor::Cursors;
-use crate::http::json::Json;
+use crate::http::json::{Json, Object};
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
-use crate::tenancy::{Access, IdempotencyKey, Reads, Writes};
+use crate::tenancy::{Access, Answer, IdempotencyKey, Reads, Writes};
 
 pub(super) async fn list_links(req: HttpRequest, access: Access<Reads>) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
     items(
         &access
-            .read(async |tx| links::list(tx, entry, id).await)
+            .read(async |tx| links::list(tx, entry, id, None, 200).await)
             .await?,
     )
 }
@@ -46,26 +47,54 @@ pub(super) async fn delete_link(req: HttpRequest, access: Access<Writes>) -> Res
     Ok(HttpResponse::NoContent().finish())
 }
 
+fn hanging(req: &HttpRequest) -> Result<&'static super::super::Entry> {
+    let name = req.match_info().get("attached").unwrap_or("evidence");
+    registry()
+        .attached_as(name)
+        .ok_or_else(|| crate::http::edge::unrouted(req))
+}
+
 pub(super) async fn list_evidence(req: HttpRequest, access: Access<Reads>) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
-    items(
-        &access
-            .read(async |tx| notes::evidence_of(tx, entry, id).await)
-            .await?,
-    )
+    let hanging = hanging(&req)?;
+    let body = access
+        .read(async |tx| {
+            let page = attached::list(tx, entry, id, hanging, None, 200).await?;
+            let items: Vec<String> = page
+                .iter()
+                .map(|one| one.to_json())
+                .collect::<Result<_>>()?;
+            Ok(format!(
+                "{{\"items\":[{}],\"next_cursor\":null}}",
+                items.join(",")
+            ))
+        })
+        .await?;
+    Ok(page(&req, body, None))
 }
 
 pub(super) async fn attach_evidence(
     req: HttpRequest,
     access: Access<Writes>,
     key: IdempotencyKey,
-    input: Json<NewEvidenceRef>,
+    input: Object,
 ) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
+    let hanging = hanging(&req)?;
     access
         .write_once(&key, input.sha256, async |tx| {
-            let evidence = notes::attach(tx, entry, id, input.value).await?;
-            created(&req, evidence.id, None, &evidence)
+            let stored = attached::attach(tx, entry, id, hanging, input.fields).await?;
+            let location = format!(
+                "/v1/tenants/{}/{}/{}",
+                tx.scope(),
+                hanging.info.path,
+                stored.id
+            );
+            Ok(Answer::created(
+                location,
+                Some(stored.version),
+                stored.to_json()?,
+            ))
         })
         .await
 }
@@ -74,7 +103,7 @@ pub(super) async fn list_comments(req: HttpRequest, access: Access<Reads>) -> Re
     let At { entry, id } = at(&req)?;
     items(
         &access
-            .read(async |tx| notes::comments_of(tx, entry, id).await)
+            .read(async |tx| comments::list(tx, entry, id, None, 200).await)
             .await?,
     )
 }
@@ -88,7 +117,7 @@ pub(super) async fn create_comment(
     let At { entry, id } = at(&req)?;
     access
         .write_once(&key, input.sha256, async |tx| {
-            let comment = notes::comment(tx, entry, id, input.value).await?;
+            let comment = comments::create(tx, entry, id, input.value).await?;
             created(&req, comment.id, None, &comment)
         })
         .await
@@ -128,7 +157,7 @@ pub(super) async fn list_versions(req: HttpRequest, access: Access<Reads>) -> Re
     let At { entry, id } = at(&req)?;
     items(
         &access
-            .read(async |tx| history::versions_of(tx, entry, id).await)
+            .read(async |tx| versions::list(tx, entry, id, None, 200).await)
             .await?,
     )
 }
@@ -141,7 +170,7 @@ pub(super) async fn get_version(req: HttpRequest, access: Access<Reads>) -> Resu
         .and_then(|number| number.parse().ok());
     let number = number.ok_or_else(Problem::not_found)?;
     let version = access
-        .read(async |tx| history::version(tx, entry, id, number).await)
+        .read(async |tx| versions::get(tx, entry, id, number).await)
         .await?;
     Ok(HttpResponse::Ok().json(version))
 }

@@ -17,14 +17,14 @@ use super::registry::{Entry, registry};
 use super::row::Stored;
 use super::shaping::{Shaping, write_all};
 use super::transitions::{self, TransitionRequest};
-use super::{batch, parts, store};
+use super::{archive as away, batch, parts, store, visibility};
 use crate::config::Config;
 use crate::http::cursor::Cursors;
 use crate::http::etag::{self, IfMatch, IfNoneMatch};
 use crate::http::json::{Json, Object};
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
-use crate::tenancy::{Access, Answer, IdempotencyKey, Reads, Writes};
+use crate::tenancy::{Access, Answer, IdempotencyKey, Reads, Role, Writes};
 
 /// Registers the routes. What is no kind below `/v1/tenants/{tenant_id}` is left to other routes.
 pub fn routes(cfg: &mut web::ServiceConfig) {
@@ -251,10 +251,13 @@ async fn get(
     params.finish()?;
     let (version, body) = access
         .read(async |tx| {
-            if shaping.is_plain() {
+            let roles = tx.actor().roles();
+            let sees_whole = roles.meets(entry.readers) && !roles.has(Role::ExternalAuditor);
+            if shaping.is_plain() && sees_whole {
                 tx.last();
             }
-            let stored = store::get(tx, entry, id).await?;
+            let stored = store::fetch(tx, entry, id).await?;
+            let stored = visibility::shown(tx, entry, stored).await?;
             let version = stored.version;
             let mut body = Vec::with_capacity(stored.json_size());
             write_all(tx, Some(entry), &[stored], &shaping, &mut body).await?;
@@ -302,7 +305,7 @@ async fn archive(
 ) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
     access
-        .write(async |tx| store::archive(tx, entry, id, |version| if_match.require(version)).await)
+        .write(async |tx| away::archive(tx, entry, id, |version| if_match.require(version)).await)
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,0 +1,95 @@
+//! What kinds react to: a kind says what it hears, and does so in the same transaction. Groups of
+//! the standard do not call each other; they listen.
+
+use uuid::Uuid;
+
+use super::registry::{Entry, registry};
+use super::session::Session;
+use crate::problem::{Problem, Result};
+use crate::tenancy::TenantTx;
+
+/// Consequences of consequences deeper than this are a loop.
+const DEPTH: u8 = 8;
+
+/// Something a kind reacts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hears {
+    /// A record of this kind was made.
+    Made(&'static str),
+    /// The content of one changed.
+    Changed(&'static str),
+    /// One of this kind moved to this state.
+    Moved(&'static str, &'static str),
+}
+
+/// Something that happened to a record.
+#[derive(Clone, Debug)]
+pub struct Happened {
+    /// Kind of the record.
+    pub kind: &'static str,
+    /// The record.
+    pub id: Uuid,
+    /// Its human reference.
+    pub reference: String,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It was made.
+    Made,
+    /// Its content changed, in these fields.
+    Changed(Vec<String>),
+    /// It moved to this state.
+    Moved(&'static str),
+}
+
+impl Hears {
+    /// The kind it is about.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Made(kind) | Self::Changed(kind) | Self::Moved(kind, _) => kind,
+        }
+    }
+
+    fn is(self, happened: &Happened) -> bool {
+        self.kind() == happened.kind
+            && match (self, &happened.what) {
+                (Self::Made(_), What::Made) | (Self::Changed(_), What::Changed(_)) => true,
+                (Self::Moved(_, to), What::Moved(state)) => to == *state,
+                _ => false,
+            }
+    }
+}
+
+/// Tells all who listen.
+pub(super) async fn tell(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    id: Uuid,
+    reference: &str,
+    what: What,
+) -> Result<()> {
+    let happened = Happened {
+        kind: entry.info.name,
+        id,
+        reference: reference.to_owned(),
+        what,
+    };
+    for listener in registry().entries() {
+        if !listener.hears.iter().any(|hears| hears.is(&happened)) {
+            continue;
+        }
+        if Session::deeper(tx) > DEPTH {
+            return Err(Problem::internal(format!(
+                "{} hears itself through others",
+                listener.info.name
+            )));
+        }
+        Box::pin(listener.heard(&happened, tx)).await?;
+        Session::shallower(tx);
+    }
+    Ok(())
+}

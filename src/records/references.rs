@@ -1,0 +1,160 @@
+//! References of a record: that what they name is there, and who may be named.
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::try_join;
+use uuid::Uuid;
+
+use super::refs::{Found, Target};
+use super::registry::{Entry, registry};
+use super::row::Row;
+use super::settings::Settings;
+use crate::problem::{FieldError, Problem, Result};
+use crate::schema::{counters, people, records};
+use crate::tenancy::{Prepared, TenantTx};
+
+/// Pointer of the owner, which has a column and a foreign key of its own.
+pub(super) const OWNER: &str = "/owner_id";
+/// Begin of the pointers of people in an audience.
+pub(super) const AUDIENCE: &str = "/audience_people";
+
+/// All references of a row: those of its body, its owner, and the people of its audience.
+pub(super) fn references_of(entry: &Entry, row: &Row) -> Vec<Found> {
+    let mut found = entry.places.collect(&row.body);
+    let person = |pointer: String, id: Uuid| Found {
+        pointer,
+        target: Target::Person(id),
+    };
+    found.extend(row.owner_id.map(|id| person(OWNER.to_owned(), id)));
+    let audience = row.audience_people.iter().enumerate();
+    found.extend(audience.map(|(at, id)| person(format!("{AUDIENCE}/{at}"), *id)));
+    found
+}
+
+/// Checks what a change names newly.
+pub(super) async fn check_new(tx: &mut TenantTx<'_>, old: &[Found], new: &[Found]) -> Result<()> {
+    let fresh: Vec<_> = new
+        .iter()
+        .filter(|found| {
+            !old.iter().any(|known| {
+                known.target == found.target && (known.pointer == OWNER) == (found.pointer == OWNER)
+            })
+        })
+        .cloned()
+        .collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    check(tx, &fresh, None).await.map(drop)
+}
+
+/// Checks that everything referred to exists in this tenant and is of the right kind, and counts
+/// up the reference number of `numbered`; in one round trip.
+pub(super) async fn check(
+    tx: &mut TenantTx<'_>,
+    found: &[Found],
+    numbered: Option<&str>,
+) -> Result<i32> {
+    let tenant = tx.scope();
+    let persons: Vec<Uuid> = found
+        .iter()
+        .filter_map(|found| match found.target {
+            Target::Person(id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    let targets: Vec<Uuid> = found
+        .iter()
+        .filter_map(|found| match found.target {
+            Target::Record { id, .. } => Some(id),
+            _ => None,
+        })
+        .collect();
+    let (number, known_records, known_people) = tx
+        .run(async |db| {
+            try_join!(
+                next_number(db, tenant, numbered),
+                records_among(db, tenant, targets),
+                people_among(db, tenant, persons),
+            )
+        })
+        .await?;
+    let mut missing = Vec::new();
+    for found in found {
+        let fault = match &found.target {
+            Target::Person(id) => (!known_people.contains(id)).then(|| "person".to_owned()),
+            Target::Record { kind, id } => {
+                let there = registry().by_name(kind).is_some()
+                    && known_records
+                        .iter()
+                        .any(|(known, of)| (known, of) == (id, kind));
+                (!there).then(|| kind.replace('_', " "))
+            }
+            Target::Unit { catalog, unit } => {
+                let there = Settings::read(tx)
+                    .await?
+                    .version_of(catalog, unit)
+                    .is_some();
+                (!there).then(|| "unit of a catalogue".to_owned())
+            }
+        };
+        if let Some(what) = fault {
+            missing.push(FieldError {
+                pointer: found.pointer.clone(),
+                detail: format!("There is no {what} with this id."),
+            });
+        }
+    }
+    if missing.is_empty() {
+        Ok(number)
+    } else {
+        Err(Problem::invalid_all(missing))
+    }
+}
+
+async fn next_number(db: &AsyncPgConnection, tenant: Uuid, kind: Option<&str>) -> QueryResult<i32> {
+    let Some(kind) = kind else { return Ok(0) };
+    let count = diesel::insert_into(counters::table)
+        .values((
+            counters::tenant_id.eq(tenant),
+            counters::kind.eq(kind),
+            counters::last.eq(1),
+        ))
+        .on_conflict((counters::tenant_id, counters::kind))
+        .do_update()
+        .set(counters::last.eq(counters::last + 1))
+        .returning(counters::last);
+    Prepared(count).get_result(&mut &*db).await
+}
+
+async fn records_among(
+    db: &AsyncPgConnection,
+    tenant: Uuid,
+    ids: Vec<Uuid>,
+) -> QueryResult<Vec<(Uuid, String)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    records::table
+        .filter(records::tenant_id.eq(tenant))
+        .filter(records::id.eq_any(ids))
+        .select((records::id, records::kind))
+        .load(&mut &*db)
+        .await
+}
+
+async fn people_among(
+    db: &AsyncPgConnection,
+    tenant: Uuid,
+    ids: Vec<Uuid>,
+) -> QueryResult<Vec<Uuid>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    people::table
+        .filter(people::tenant_id.eq(tenant))
+        .filter(people::user_id.eq_any(ids))
+        .select(people::user_id)
+        .load(&mut &*db)
+        .await
+}

@@ -1,0 +1,333 @@
+//! Approved versions: frozen with what the record was linked to and what was approved with it,
+//! under one hash; one of them in force.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::kind::Kind;
+use super::links::{self, Link};
+use super::one_for;
+use super::registry::{Entry, entry_of, typed};
+use super::row::{RawJson, Row, Stored};
+use super::session::Session;
+use super::{Record, store};
+use crate::problem::{Problem, Result};
+use crate::schema::{records, versions};
+use crate::tenancy::TenantTx;
+
+/// Where an approved version stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VersionState {
+    /// It is approved and not in force yet.
+    Approved,
+    /// It holds now.
+    InForce,
+    /// A later one has taken its place.
+    Superseded,
+    /// It was ended, and none has taken its place.
+    Withdrawn,
+}
+
+/// An approved version of a record.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RecordVersionSummary)]
+pub struct VersionSummary {
+    /// Counted for each record, from 1.
+    pub number: i32,
+    /// Where it stands.
+    pub state: VersionState,
+    /// Title as approved.
+    pub title: String,
+    /// SHA-256 over the canonical JSON of title, content, links and children.
+    pub sha256: String,
+    /// Who approved it.
+    pub approved_by: Uuid,
+    /// UTC.
+    pub approved_at: DateTime<Utc>,
+}
+
+/// An approved version with its content, which never changes (GEN-2).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RecordVersion)]
+pub struct Version {
+    /// What the list shows.
+    #[serde(flatten)]
+    pub summary: VersionSummary,
+    /// The frozen fields of the kind.
+    #[schema(value_type = Object)]
+    pub content: Value,
+    /// What it was linked to, each with the version that was meant.
+    #[schema(value_type = Vec<Object>)]
+    pub links: Value,
+    /// Records approved with it, such as the entries of a Statement of Applicability.
+    #[schema(value_type = Vec<Object>)]
+    pub children: Value,
+}
+
+/// The columns of a summary.
+type SummaryRow = (i32, String, Vec<u8>, Uuid, DateTime<Utc>);
+
+fn summary_of(
+    (number, title, hash, approved_by, approved_at): SummaryRow,
+    record: &Stored,
+    entry: &Entry,
+) -> VersionSummary {
+    let state = match record.in_force {
+        Some(holds) if number == holds => VersionState::InForce,
+        Some(holds) if number < holds => VersionState::Superseded,
+        None if entry.has_ended_force(&record.status) => VersionState::Withdrawn,
+        _ => VersionState::Approved,
+    };
+    VersionSummary {
+        number,
+        state,
+        title,
+        sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        approved_by,
+        approved_at,
+    }
+}
+
+/// Approved versions of a record, newest first, at most `limit` before the number `before`.
+pub(super) async fn list(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    id: Uuid,
+    before: Option<i32>,
+    limit: i64,
+) -> Result<Vec<VersionSummary>> {
+    let record = store::get(tx, entry, id).await?;
+    let query = versions::table
+        .filter(versions::tenant_id.eq(tx.scope()))
+        .filter(versions::record_id.eq(id))
+        .filter(versions::number.lt(before.unwrap_or(i32::MAX)))
+        .order(versions::number.desc())
+        .limit(limit)
+        .select((
+            versions::number,
+            versions::title,
+            versions::hash,
+            versions::approved_by,
+            versions::approved_at,
+        ));
+    let rows: Vec<SummaryRow> = tx.run(async |db| query.load(&mut &*db).await).await?;
+    let newest = rows.as_slice().first().map(|row| row.0);
+    let list = rows.into_iter().map(|row| {
+        let is_newest = before.is_none() && Some(row.0) == newest;
+        let mut summary = summary_of(row, &record, entry);
+        if summary.state == VersionState::Withdrawn && !is_newest {
+            summary.state = VersionState::Superseded;
+        }
+        summary
+    });
+    Ok(list.collect())
+}
+
+/// One approved version with its content.
+pub(super) async fn get(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    id: Uuid,
+    number: i32,
+) -> Result<Version> {
+    let record = store::get(tx, entry, id).await?;
+    let query = versions::table.find((tx.scope(), id, number)).select((
+        (
+            versions::number,
+            versions::title,
+            versions::hash,
+            versions::approved_by,
+            versions::approved_at,
+        ),
+        versions::body,
+        versions::links,
+        versions::children,
+    ));
+    let (row, body, links, children): (SummaryRow, RawJson, RawJson, RawJson) =
+        tx.run(async |db| query.first(&mut &*db).await).await?;
+    let mut summary = summary_of(row, &record, entry);
+    if summary.state == VersionState::Withdrawn && newest(tx, id).await? != Some(number) {
+        summary.state = VersionState::Superseded;
+    }
+    let parsed = |json: &RawJson| serde_json::from_str(&json.0).map_err(Problem::internal);
+    Ok(Version {
+        summary,
+        content: parsed(&body)?,
+        links: parsed(&links)?,
+        children: parsed(&children)?,
+    })
+}
+
+/// Number of the newest version.
+pub(super) async fn newest(tx: &mut TenantTx<'_>, id: Uuid) -> Result<Option<i32>> {
+    let last = versions::table
+        .filter(versions::tenant_id.eq(tx.scope()))
+        .filter(versions::record_id.eq(id))
+        .select(diesel::dsl::max(versions::number));
+    tx.run(async |db| last.first(&mut &*db).await).await
+}
+
+/// Freezes what is approved as the next numbered version, pins its links, and answers the number.
+pub(super) async fn freeze(tx: &mut TenantTx<'_>, entry: &Entry, row: &Row) -> Result<i32> {
+    let Some(approver) = tx.actor().person() else {
+        return Err(Problem::internal("the system never approves"));
+    };
+    let number = newest(tx, row.id).await?.unwrap_or(0) + 1;
+    let links = links::pin(tx, row.id).await?;
+    let children = children(tx, entry, row.id).await?;
+    let hash = content_hash(&row.title, &row.body, &links, &children);
+    let insert = diesel::insert_into(versions::table).values((
+        versions::tenant_id.eq(tx.scope()),
+        versions::record_id.eq(row.id),
+        versions::number.eq(number),
+        versions::title.eq(row.title.clone()),
+        versions::body.eq(row.body.clone()),
+        versions::links.eq(links),
+        versions::children.eq(children),
+        versions::hash.eq(hash),
+        versions::record_version.eq(row.version + 1),
+        versions::approved_by.eq(approver),
+        versions::approved_at.eq(tx.now()),
+    ));
+    tx.queue_fixed(insert);
+    Ok(number)
+}
+
+/// What a frozen link tells.
+pub(super) fn frozen_link(link: &Link) -> Value {
+    json!({
+        "relation": link.relation,
+        "field": link.field,
+        "to_id": link.to_id,
+        "to_kind": link.to_kind,
+        "to_version": link.to_version,
+        "person_id": link.person_id,
+        "catalog": link.catalog,
+        "catalog_version": link.catalog_version,
+        "unit": link.unit,
+    })
+}
+
+/// Records that are approved together with this one, as they are now.
+async fn children(tx: &mut TenantTx<'_>, entry: &Entry, id: Uuid) -> Result<Value> {
+    let mut all = Vec::new();
+    for child in children_of(tx, entry, id).await? {
+        let body: Value = serde_json::from_str(&child.body.0).map_err(Problem::internal)?;
+        all.push(json!({
+            "kind": child.kind,
+            "id": child.id,
+            "ref": child.reference,
+            "title": child.title,
+            "status": child.status,
+            "owner_id": child.owner_id,
+            "content": body,
+        }));
+    }
+    Ok(Value::Array(all))
+}
+
+/// Live records that are approved together with this one, in the order of their references.
+pub(super) async fn children_of(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    id: Uuid,
+) -> Result<Vec<Stored>> {
+    let mut all = Vec::new();
+    for (kind, field) in entry.children {
+        let query = links::from_records(tx.scope(), kind, id, field)
+            .filter(records::archived_at.is_null())
+            .order(records::ref_no)
+            .select(Stored::as_select());
+        let found: Vec<Stored> = tx.run(async |db| query.load(&mut &*db).await).await?;
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+/// SHA-256 over the canonical JSON of all that a version freezes.
+pub fn content_hash(title: &str, body: &Value, links: &Value, children: &Value) -> Vec<u8> {
+    let canonical =
+        json!({"body": body, "children": children, "links": links, "title": title}).to_string();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes());
+    digest.as_ref().to_vec()
+}
+
+/// The version in force of a record, as a typed record; none when none is.
+pub async fn in_force<K: Kind>(tx: &mut TenantTx<'_>, id: Uuid) -> Result<Option<Record<K>>> {
+    let entry = entry_of::<K>()?;
+    Session::settle(tx).await?;
+    let query = records::table
+        .inner_join(
+            versions::table.on(versions::tenant_id
+                .eq(records::tenant_id)
+                .and(versions::record_id.eq(records::id))
+                .and(versions::number.nullable().eq(records::in_force))),
+        )
+        .filter(records::tenant_id.eq(tx.scope()))
+        .filter(records::id.eq(id))
+        .filter(records::kind.eq(entry.info.name))
+        .filter(records::archived_at.is_null())
+        .select((Stored::as_select(), versions::title, versions::body));
+    let found: Option<(Stored, String, RawJson)> = tx
+        .run(async |db| query.first(&mut &*db).await.optional())
+        .await?;
+    let Some((mut stored, title, body)) = found else {
+        return Ok(None);
+    };
+    stored.spine.title = title;
+    entry.in_force_state.clone_into(&mut stored.spine.status);
+    stored.body = body;
+    typed(&stored.into_row()?).map(Some)
+}
+
+/// What is in force of the kind of which a tenant has one.
+pub async fn only_in_force<K: Kind>(tx: &mut TenantTx<'_>) -> Result<Option<Record<K>>> {
+    Session::settle(tx).await?;
+    match one_for::only(tx, entry_of::<K>()?).await? {
+        Some(id) => in_force(tx, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Content of a numbered version, typed: what a link or a certificate means that names it.
+pub async fn version_of<K: Kind>(tx: &mut TenantTx<'_>, id: Uuid, number: i32) -> Result<K> {
+    let query = versions::table
+        .find((tx.scope(), id, number))
+        .select(versions::body);
+    let body: RawJson = tx.run(async |db| query.first(&mut &*db).await).await?;
+    serde_json::from_str(&body.0).map_err(Problem::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If this changes, hashes of all versions that were ever approved are worthless.
+    #[test]
+    fn the_hash_of_a_version_never_changes() {
+        let hash = content_hash(
+            "Ä title",
+            &json!({"b": [1, {"y": null, "x": "ü"}], "a": true}),
+            &json!([{"to_version": 2, "relation": "serves"}]),
+            &json!([]),
+        );
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = aws_lc_rs::digest::digest(
+            &aws_lc_rs::digest::SHA256,
+            "{\"body\":{\"a\":true,\"b\":[1,{\"x\":\"ü\",\"y\":null}]},\"children\":[],\"links\":[{\"relation\":\"serves\",\"to_version\":2}],\"title\":\"Ä title\"}"
+                .as_bytes(),
+        );
+        let literal: String = expected
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(hex, literal);
+    }
+}
