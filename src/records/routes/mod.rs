@@ -2,6 +2,7 @@
 //! to a record (links, evidence, comments, history) has its handlers in `attached.rs`.
 
 mod attached;
+mod rows;
 
 use actix_web::body::MessageBody;
 use actix_web::guard::{GuardContext, fn_guard};
@@ -68,6 +69,24 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .service(at("{kind}/{id}/versions").route(web::get().to(attached::list_versions)))
         .service(at("{kind}/{id}/versions/{number}").route(web::get().to(attached::get_version)))
         .service(at("{kind}/{id}/deadlines").route(web::get().to(attached::list_deadlines)))
+        .service(
+            at("settings")
+                .route(web::get().to(rows::get_settings))
+                .route(web::patch().to(rows::update_settings)),
+        )
+        .service(at("{kind}/{id}/restore").route(web::post().to(rows::restore)))
+        .service(
+            at("{kind}/{id}/shares")
+                .route(web::get().to(rows::list_shares))
+                .route(web::post().to(rows::create_share)),
+        )
+        .service(at("{kind}/{id}/shares/{person_id}").route(web::delete().to(rows::delete_share)))
+        .service(
+            web::resource(format!("{base}/{{kind}}/{{id}}/{{rows}}"))
+                .guard(fn_guard(has_rows))
+                .route(web::get().to(rows::list_rows))
+                .route(web::post().to(rows::add_rows)),
+        )
         .service(at("{kind}/{id}/{part}").route(web::get().to(list_part)))
         .service(
             at("{kind}/{id}/{part}/{key}")
@@ -89,6 +108,8 @@ const COMMON_PARTS: &[&str] = &[
     "history",
     "versions",
     "deadlines",
+    "shares",
+    "restore",
 ];
 
 /// Whether a path names a registered kind, and a part that the kind has; everything else is left
@@ -97,7 +118,7 @@ fn is_declared(context: &GuardContext<'_>) -> bool {
     let mut segments = context.head().uri.path().split('/').skip(KIND_SEGMENT);
     let kind = segments.next().unwrap_or_default();
     let part = segments.nth(PART_SEGMENT - KIND_SEGMENT - 1);
-    if kind == "records" {
+    if kind == "records" || kind == "settings" {
         return part.is_none();
     }
     registry().by_path(kind).is_some_and(|entry| {
@@ -105,6 +126,18 @@ fn is_declared(context: &GuardContext<'_>) -> bool {
             COMMON_PARTS.contains(&part) || parts::part_of(entry, part).is_some()
         })
     })
+}
+
+/// Whether a path names rows of a registered kind.
+fn has_rows(context: &GuardContext<'_>) -> bool {
+    let mut segments = context.head().uri.path().split('/').skip(KIND_SEGMENT);
+    let kind = segments.next().unwrap_or_default();
+    let rows = segments
+        .nth(PART_SEGMENT - KIND_SEGMENT - 1)
+        .unwrap_or_default();
+    registry()
+        .by_path(kind)
+        .is_some_and(|entry| entry.rows_at(rows).is_some())
 }
 
 /// The kind and the record of an address. What is no kind or no id is not there.
