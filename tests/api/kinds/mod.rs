@@ -72,6 +72,47 @@ impl World {
         path
     }
 
+    /// Revises the criteria that are in force and approves the new version.
+    pub async fn revised_criteria(&self, criteria: Value) {
+        let list = self
+            .top
+            .api
+            .get(&self.client.path("risk-criteria"), 200)
+            .await;
+        let path = format!(
+            "{}/risk-criteria/{}",
+            self.client.base,
+            list["items"][0]["id"].as_str().unwrap()
+        );
+        self.manager
+            .api
+            .transition(&path, "draft", Some("revised"), 200)
+            .await;
+        self.consultant.api.patch(&path, &criteria, 200).await;
+        self.top.api.transition(&path, "approved", None, 200).await;
+    }
+
+    /// Makes a risk retained, and its residual risk accepted by top management.
+    pub async fn retained(&self, risk: &str) {
+        self.consultant
+            .api
+            .patch(risk, &json!({"treatment_option": "retain"}), 200)
+            .await;
+        for state in ["analysed", "evaluated"] {
+            self.consultant.api.transition(risk, state, None, 200).await;
+        }
+        let mut acceptance = example("residual_acceptance");
+        acceptance["risk_id"] = json!(risk.rsplit('/').next());
+        acceptance["valid_until"] = json!(in_days(100));
+        let acceptance = self
+            .make(&self.consultant, "residual-acceptances", acceptance)
+            .await;
+        self.top
+            .api
+            .transition(&acceptance, "accepted", None, 200)
+            .await;
+    }
+
     /// A rated risk and its approved treatment.
     pub async fn treated_risk(&self) -> (String, String) {
         self.approved_criteria().await;

@@ -31,16 +31,57 @@ async fn new_criteria_do_not_rewrite_old_assessments() {
     let path = world.make(&world.consultant, "risks", risk).await;
     let mut strict = example("risk_criteria");
     strict["levels"] = json!([{"level": "low", "from": 1, "to": 2}, {"level": "critical", "from": 3, "to": 25}]);
-    let strict = world.make(&world.consultant, "risk-criteria", strict).await;
-    world.top.api.transition(&strict, "approved", None, 200).await;
+    world.revised_criteria(strict).await;
 
     let renamed = world.consultant.api.patch(&path, &json!({"title": "Drift"}), 200).await;
     assert_eq!(renamed["inherent"]["level"], "medium");
-    assert_eq!(renamed["criteria_ref"], "CRI-001");
+    assert_eq!(renamed["criteria_version"], 1);
 
     let judged_again = world.consultant.api.patch(&path, &json!({"inherent": {"likelihood": 4}}), 200).await;
     assert_eq!(judged_again["inherent"]["level"], "critical");
-    assert_eq!(judged_again["criteria_ref"], "CRI-002");
+    assert_eq!(judged_again["criteria_version"], 2);
+}
+
+#[actix_web::test]
+async fn judging_one_rating_anew_leaves_the_verdict_on_the_others_alone() {
+    let world = world("Verdict").await;
+    world.approved_criteria().await;
+    let mut risk = example("risk");
+    risk["inherent"] = json!({"likelihood": 2, "consequence": 2});
+    risk["current"] = json!({"likelihood": 2, "consequence": 2});
+    let path = world.make(&world.consultant, "risks", risk).await;
+    let mut strict = example("risk_criteria");
+    strict["levels"] = json!([{"level": "low", "from": 1, "to": 2}, {"level": "critical", "from": 3, "to": 25}]);
+    world.revised_criteria(strict).await;
+
+    let judged = world.consultant.api.patch(&path, &json!({"residual": {"likelihood": 1, "consequence": 3}}), 200).await;
+
+    assert_eq!(judged["residual"]["level"], "critical");
+    assert_eq!(judged["residual"]["criteria_version"], 2);
+    assert_eq!(judged["inherent"]["level"], "low");
+    assert_eq!(judged["current"]["above_tolerance"], false);
+    assert_eq!(judged["above_tolerance"], false, "nothing has been said about the risk as it is now");
+    assert_eq!(judged["criteria_version"], 1);
+    let moved = world.consultant.api.patch(&path, &json!({"category": "financial"}), 200).await;
+    assert_eq!(moved["current"]["level"], "low");
+    assert_eq!(moved["current"]["criteria_version"], 1);
+}
+
+#[actix_web::test]
+async fn a_treated_risk_that_is_rated_above_what_was_accepted_is_analysed_again() {
+    let world = world("Above").await;
+    let (risk, _) = world.treated_risk().await;
+    world.retained(&risk).await;
+    world.risk_owner.api.transition(&risk, "treated", None, 200).await;
+
+    world.risk_owner.api.patch(&risk, &json!({"current": {"likelihood": 5, "consequence": 5}}), 200).await;
+
+    let after = world.top.api.get(&risk, 200).await;
+    assert_eq!(after["status"], "analysed");
+    let history = world.top.api.get(&format!("{risk}/history"), 200).await;
+    assert_eq!(history["items"][0]["action"], "moved");
+    assert_eq!(history["items"][0]["actor_id"], json!(null), "it follows by itself");
+    assert_eq!(history["items"][0]["data"]["cause"]["id"], json!(risk.rsplit('/').next()));
 }
 
 #[actix_web::test]

@@ -1,5 +1,6 @@
 //! Risk criteria: approved by top management, frozen then, one set in force.
 
+use reqwest::Method;
 use serde_json::json;
 
 use super::{example, world};
@@ -41,13 +42,45 @@ async fn who_wrote_it_does_not_approve_it() {
 }
 
 #[actix_web::test]
-async fn approving_new_criteria_supersedes_the_old() {
-    let world = world("Supersede").await;
-    let old = world.approved_criteria().await;
-    let new = world.approved_criteria().await;
+async fn while_criteria_are_revised_the_approved_version_stays_in_force() {
+    let world = world("Revise").await;
+    let path = world.approved_criteria().await;
+    let another = world.consultant.api.post(&world.client.path("risk-criteria"), &example("risk_criteria"), 409).await;
+    assert!(another["detail"].as_str().unwrap().contains("CRI-001"), "{another}");
 
-    assert_eq!(world.top.api.get(&old, 200).await["status"], "superseded");
-    assert_eq!(world.top.api.get(&new, 200).await["status"], "approved");
+    let draft = world.manager.api.transition(&path, "draft", Some("stricter"), 200).await;
+    assert_eq!((&draft["status"], &draft["in_force"]), (&json!("draft"), &json!(1)));
+    world.consultant.api.patch(&path, &json!({"tolerance": "medium"}), 200).await;
+    let mut risk = example("risk");
+    risk["inherent"] = json!({"likelihood": 3, "consequence": 3});
+    let rated = world.consultant.api.post(&world.client.path("risks"), &risk, 201).await;
+    assert_eq!(rated["above_tolerance"], true, "judged by what is in force, not by the draft");
+
+    let approved = world.top.api.transition(&path, "approved", None, 200).await;
+    assert_eq!((&approved["in_force"], &approved["approved_by"]), (&json!(2), &json!(world.top.id)));
+    let versions = world.top.api.get(&format!("{path}/versions"), 200).await;
+    assert_eq!(versions["items"][0]["state"], "in_force");
+    assert_eq!(versions["items"][1]["state"], "superseded");
+    let first = world.top.api.get(&format!("{path}/versions/1"), 200).await;
+    assert_eq!(first["content"]["tolerance"], "low");
+}
+
+#[actix_web::test]
+async fn approved_criteria_are_not_put_away_and_drafts_come_back() {
+    let world = world("Away").await;
+    let path = world.approved_criteria().await;
+    let etag = world.consultant.api.etag(&path).await;
+    let refused = world.consultant.api.send(Method::DELETE, &path, &[("If-Match", &etag)], None).await.expect(409);
+    assert_eq!(refused.json()["allowed"], json!(["draft", "withdrawn"]));
+    let withdrawn = world.top.api.transition(&path, "withdrawn", Some("no longer used"), 200).await;
+    assert_eq!(withdrawn["in_force"], json!(null));
+    let etag = world.consultant.api.etag(&path).await;
+    world.consultant.api.send(Method::DELETE, &path, &[("If-Match", &etag)], None).await.expect(204);
+    let etag = world.consultant.api.etag(&path).await;
+
+    let back = world.consultant.api.send(Method::POST, &format!("{path}/restore"), &[("If-Match", &etag)], None).await.expect(200);
+
+    assert_eq!(back.json()["archived_at"], json!(null));
 }
 
 #[actix_web::test]
