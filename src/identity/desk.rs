@@ -55,6 +55,7 @@ impl Desk {
         let actor = Actor::Person {
             id: account,
             roles: Roles::default(),
+            of_firm: false,
         };
         let request_id = self
             .req

@@ -175,7 +175,7 @@ fn gen_1(actor: Actor, row: &Row, what: &str) -> Result<()> {
     };
     match actor {
         Actor::System => refuse("the system never approves."),
-        Actor::Person { roles, .. } if roles.is_of_consultancy() => {
+        Actor::Person { .. } if actor.is_of_firm() => {
             refuse("a consultancy never approves on behalf of the client.")
         }
         Actor::Person { id, .. } if row.authored_by == Some(id) => {

@@ -123,6 +123,7 @@ impl<P: Permission> Access<P> {
         let actor = Actor::Person {
             id: self.caller.user_id(),
             roles: self.place.roles,
+            of_firm: self.place.of_firm,
         };
         let opening = self.caller.platform.opening(
             mode,

@@ -63,6 +63,9 @@ pub struct Membership {
     pub roles: Roles,
     /// The firm that runs the tenant, if any.
     pub consultancy_id: Option<Uuid>,
+    /// Whether the person belongs today to a firm that works for the tenant: the one that runs
+    /// it, or one with a running engagement there.
+    pub of_firm: bool,
 }
 
 /// A person's place in a consultancy.
@@ -209,7 +212,27 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
             tenants::time_zone,
             tenants::consultancy_id,
         ));
-    let (session, firms, places, owned) = platform
+    // Firms of the person that work for a client whose role they hold: mostly none.
+    let serving = engagements::table
+        .inner_join(memberships::table.on(memberships::tenant_id.eq(engagements::tenant_id)))
+        .inner_join(tenants::table.on(tenants::id.eq(engagements::tenant_id)))
+        .inner_join(
+            consultancy_members::table
+                .on(consultancy_members::consultancy_id.eq(engagements::consultancy_id)),
+        )
+        .filter(memberships::user_id.eq(user_id))
+        .filter(memberships::engagement_id.is_null())
+        .filter(memberships::ended_at.is_null())
+        .filter(consultancy_members::user_id.eq(user_id))
+        .filter(consultancy_members::ended_at.is_null())
+        .filter(engagements::ended_at.is_null())
+        .select((
+            tenants::id,
+            tenants::time_zone,
+            engagements::starts_on,
+            engagements::ends_on,
+        ));
+    let (session, firms, places, owned, serving) = platform
         .read(async |tx| {
             tx.run(async |db| {
                 try_join!(
@@ -217,6 +240,7 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
                     firms.load::<(Uuid, String)>(&mut &*db),
                     places.load::<Place>(&mut &*db),
                     owned.load::<(Uuid, String, String, Option<Uuid>)>(&mut &*db),
+                    serving.load::<(Uuid, String, NaiveDate, Option<NaiveDate>)>(&mut &*db),
                 )
             })
             .await
@@ -248,6 +272,7 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
             },
             roles: Roles::default(),
             consultancy_id,
+            of_firm: true,
         });
     for place in own.chain(managed) {
         match visible
@@ -257,6 +282,21 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
             Some(seen) => seen.roles = seen.roles.with(place.roles),
             None => visible.push(place),
         }
+    }
+    for (tenant, zone, first, last) in serving {
+        let today = now.with_timezone(&zone_of(&zone)).date_naive();
+        if first <= today && last.is_none_or(|last| today <= last) {
+            let places = visible.iter_mut();
+            places
+                .filter(|place| place.tenant.id == tenant)
+                .for_each(|place| place.of_firm = true);
+        }
+    }
+    for place in &mut visible {
+        place.of_firm |= place.roles.is_of_consultancy()
+            || firms
+                .iter()
+                .any(|firm| place.consultancy_id == Some(firm.consultancy_id));
     }
     let (name, email) = session;
     Ok(Identity {
@@ -326,6 +366,7 @@ impl Place {
             tenant: Tenant { id, name, zone },
             roles: Roles::parse(self.roles.iter().map(String::as_str)),
             consultancy_id,
+            of_firm: false,
         })
     }
 }
@@ -353,6 +394,7 @@ impl Caller {
         super::Actor::Person {
             id: self.user_id(),
             roles: Roles::default(),
+            of_firm: false,
         }
     }
 }
