@@ -13,7 +13,6 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
@@ -21,9 +20,10 @@ use futures_util::{FutureExt, try_join};
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
+use super::holding::{Holding, within, zone_of};
 use super::platform::Platform;
-use super::roles::{FirmRole, Role, Roles};
-use super::tx::{Tenant, TenantTx};
+use super::roles::{FirmRole, Roles};
+use super::tx::Tenant;
 use crate::config::Config;
 use crate::http::edge::RequestId;
 use crate::http::limits;
@@ -191,12 +191,12 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
             consultancy_members::consultancy_id,
             consultancy_members::role,
         ));
-    let places = memberships::table
-        .inner_join(tenants::table)
-        .left_join(engagements::table)
+    let places = Holding::open()
         .filter(memberships::user_id.eq(user_id))
-        .filter(memberships::ended_at.is_null())
-        .select(Place::as_select());
+        .select((
+            Holding::as_select(),
+            (tenants::name, tenants::consultancy_id),
+        ));
     let owned = tenants::table
         .inner_join(
             consultancy_members::table.on(consultancy_members::consultancy_id
@@ -261,7 +261,7 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
         })
         .collect();
     let mut visible: Vec<Membership> = Vec::new();
-    let own = places.into_iter().filter_map(|place| place.at(now, &firms));
+    let own = places.into_iter().filter_map(|place| place_at(place, now));
     let managed = owned
         .into_iter()
         .map(|(id, name, zone, consultancy_id)| Membership {
@@ -285,7 +285,7 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
     }
     for (tenant, zone, first, last) in serving {
         let today = now.with_timezone(&zone_of(&zone)).date_naive();
-        if first <= today && last.is_none_or(|last| today <= last) {
+        if within(today, first, last) {
             let places = visible.iter_mut();
             places
                 .filter(|place| place.tenant.id == tenant)
@@ -308,67 +308,22 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
     })
 }
 
-/// People who hold a role in the tenant of a transaction today.
-pub async fn holders(tx: &mut TenantTx<'_>, role: Role) -> Result<Vec<Uuid>> {
-    let today = tx.today()?;
-    let query = memberships::table
-        .filter(memberships::tenant_id.eq(tx.scope()))
-        .filter(memberships::ended_at.is_null())
-        .filter(memberships::valid_from.le(today))
-        .filter(
-            memberships::valid_until
-                .is_null()
-                .or(memberships::valid_until.ge(today)),
-        )
-        .filter(memberships::roles.contains(vec![role.as_str()]))
-        .select(memberships::user_id);
-    tx.run(async |db| query.load(&mut &*db).await).await
-}
+/// An open membership, its tenant, and the firm that runs that.
+type Place = (Holding, (String, Option<Uuid>));
 
-/// The zone of a tenant; its name was checked when it was written.
-pub(crate) fn zone_of(name: &str) -> Tz {
-    name.parse().unwrap_or(Tz::UTC)
-}
-
-/// Firm, first day, last day, and when it was ended early.
-type EngagementRow = (Uuid, NaiveDate, Option<NaiveDate>, Option<DateTime<Utc>>);
-
-/// A membership with what decides whether it holds today.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = memberships, check_for_backend(diesel::pg::Pg))]
-struct Place {
-    roles: Vec<String>,
-    valid_from: NaiveDate,
-    valid_until: Option<NaiveDate>,
-    #[diesel(select_expression = (tenants::id, tenants::name, tenants::time_zone, tenants::consultancy_id))]
-    tenant: (Uuid, String, String, Option<Uuid>),
-    #[diesel(select_expression = (engagements::consultancy_id, engagements::starts_on, engagements::ends_on, engagements::ended_at).nullable())]
-    engagement: Option<EngagementRow>,
-}
-
-impl Place {
-    /// What it amounts to at `now`: a consultant needs a running engagement and a place in the
-    /// firm besides.
-    fn at(self, now: DateTime<Utc>, firms: &[FirmMembership]) -> Option<Membership> {
-        let (id, name, zone, consultancy_id) = self.tenant;
-        let zone = zone_of(&zone);
-        let today = now.with_timezone(&zone).date_naive();
-        let mut holds =
-            self.valid_from <= today && self.valid_until.is_none_or(|last| today <= last);
-        if let Some((firm, starts_on, ends_on, ended_at)) = self.engagement {
-            holds = holds
-                && ended_at.is_none()
-                && starts_on <= today
-                && ends_on.is_none_or(|last| today <= last)
-                && firms.iter().any(|place| place.consultancy_id == firm);
-        }
-        holds.then(|| Membership {
-            tenant: Tenant { id, name, zone },
-            roles: Roles::parse(self.roles.iter().map(String::as_str)),
-            consultancy_id,
-            of_firm: false,
-        })
-    }
+/// What a membership amounts to at `now`; nothing unless it holds.
+fn place_at(place: Place, now: DateTime<Utc>) -> Option<Membership> {
+    let (holding, (name, consultancy_id)) = place;
+    holding.holds_at(now).then(|| Membership {
+        roles: holding.roles(),
+        tenant: Tenant {
+            id: holding.tenant_id,
+            name,
+            zone: holding.zone(),
+        },
+        consultancy_id,
+        of_firm: false,
+    })
 }
 
 /// Extractor: a signed-in person, within the limits of their account.
