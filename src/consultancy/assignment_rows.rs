@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::identity::joining::add_person;
 use crate::problem::{Problem, Result};
 use crate::schema::{consultancy_members, memberships};
-use crate::tenancy::{FirmRole, Role, Roles, TenantTx};
+use crate::tenancy::{FirmRole, Roles, TenantTx};
 
 /// 422 unless the person belongs to the firm.
 pub(super) async fn check_belongs(tx: &mut TenantTx<'_>, firm: Uuid, person: Uuid) -> Result<()> {
@@ -23,31 +23,6 @@ pub(super) async fn check_belongs(tx: &mut TenantTx<'_>, firm: Uuid, person: Uui
     member
         .map(|_| ())
         .ok_or_else(|| Problem::invalid("/user_id", "does not belong to this consultancy"))
-}
-
-/// GEN-1: who approves for the client cannot work for it as a consultant.
-pub(super) async fn check_client_roles(
-    tx: &mut TenantTx<'_>,
-    tenant: Uuid,
-    person: Uuid,
-) -> Result<()> {
-    let approving = [Role::TopManagement.as_str(), Role::RiskOwner.as_str()];
-    let query = memberships::table
-        .filter(memberships::tenant_id.eq(tenant))
-        .filter(memberships::user_id.eq(person))
-        .filter(memberships::ended_at.is_null())
-        .filter(memberships::roles.overlaps_with(approving.to_vec()))
-        .select(memberships::id);
-    let held: Option<Uuid> = tx
-        .run(async |db| query.first(&mut &*db).await.optional())
-        .await?;
-    match held {
-        None => Ok(()),
-        Some(_) => Err(Problem::rule(
-            "GEN-1",
-            "Somebody who approves for the client cannot be its consultant.",
-        )),
-    }
 }
 
 /// Closes assignments whose time is over, so that the person can come back.

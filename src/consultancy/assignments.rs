@@ -8,14 +8,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::assignment_rows::{
-    NewMembership, check_belongs, check_client_roles, end, end_expired, insert,
-};
-use super::engagement_rows::{self, Engagement};
+use super::assignment_rows::{NewMembership, check_belongs, end, end_expired, insert};
+use super::engagement_rows::{self, Assigned, Engagement};
 use crate::http::etag::IfMatch;
 use crate::http::json::Json;
 use crate::identity::desk::json_of;
 use crate::identity::grants;
+use crate::identity::independence;
 use crate::identity::listing::{Listing, Page};
 use crate::problem::{Problem, Result};
 use crate::schema::{memberships, users};
@@ -219,26 +218,14 @@ async fn check_may_assign(
     if caller.firm(engagement.consultancy_id)? == FirmRole::Owner {
         return Ok(());
     }
-    let tenant = grants::tenant(tx, engagement.tenant_id).await?;
-    let today = today(tx, &tenant);
-    let query = memberships::table
-        .filter(memberships::engagement_id.eq(engagement.id))
-        .filter(memberships::user_id.eq(caller.user_id()))
-        .filter(memberships::ended_at.is_null())
-        .filter(memberships::valid_from.le(today))
-        .filter(
-            memberships::valid_until
-                .is_null()
-                .or(memberships::valid_until.ge(today)),
-        )
-        .filter(memberships::roles.contains(vec![Role::Lead.as_str()]))
-        .select(memberships::id);
-    let leads: Option<Uuid> = tx
-        .run(async |db| query.first(&mut &*db).await.optional())
-        .await?;
-    leads.map(|_| ()).ok_or_else(|| {
-        Problem::forbidden("This needs owner of the consultancy or lead of the engagement.")
-    })
+    let own = engagement_rows::assigned_to(tx, caller).await?;
+    let leads = |own: &Assigned| own.engagement_id == engagement.id && own.roles.has(Role::Lead);
+    if own.iter().any(leads) {
+        return Ok(());
+    }
+    Err(Problem::forbidden(
+        "This needs owner of the consultancy or lead of the engagement.",
+    ))
 }
 
 fn today(tx: &TenantTx<'_>, tenant: &Tenant) -> NaiveDate {
@@ -266,7 +253,8 @@ async fn assign(
     }
     let valid_from = valid_from.unwrap_or(today);
     check_end(valid_from.max(today), valid_until)?;
-    check_client_roles(tx, engagement.tenant_id, user_id).await?;
+    let (firm, tenant) = (engagement.consultancy_id, engagement.tenant_id);
+    independence::check_engagement(tx, firm, tenant, Some(user_id)).await?;
     end_expired(tx, engagement.id, user_id, today).await?;
     let membership = NewMembership {
         tenant_id: engagement.tenant_id,

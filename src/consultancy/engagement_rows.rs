@@ -8,9 +8,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::schema::{engagements, memberships};
-use crate::tenancy::{Caller, FirmRole, TenantTx};
+use crate::tenancy::{Caller, FirmRole, Holding, Roles, TenantTx};
 
 /// What a firm does for a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -136,11 +136,34 @@ pub(super) async fn visible(
     if role == FirmRole::Owner {
         return Ok(engagement);
     }
-    let own = memberships::table
-        .filter(memberships::engagement_id.eq(id))
+    let own = assigned_to(tx, caller).await?;
+    if own.iter().any(|own| own.engagement_id == id) {
+        return Ok(engagement);
+    }
+    Err(Problem::not_found())
+}
+
+/// An engagement under which somebody works today.
+pub(super) struct Assigned {
+    pub(super) engagement_id: Uuid,
+    pub(super) roles: Roles,
+}
+
+/// The engagements under which the caller works today.
+pub(super) async fn assigned_to(tx: &mut TenantTx<'_>, caller: &Caller) -> Result<Vec<Assigned>> {
+    let query = Holding::open()
         .filter(memberships::user_id.eq(caller.user_id()))
-        .filter(memberships::ended_at.is_null())
-        .select(memberships::id);
-    let _: Uuid = tx.run(async |db| own.first(&mut &*db).await).await?;
-    Ok(engagement)
+        .filter(memberships::engagement_id.is_not_null())
+        .select((
+            memberships::engagement_id.assume_not_null(),
+            Holding::as_select(),
+        ));
+    let open: Vec<(Uuid, Holding)> = tx.run(async |db| query.load(&mut &*db).await).await?;
+    let running = open.into_iter().filter(|(_, held)| held.holds_at(tx.now()));
+    Ok(running
+        .map(|(engagement_id, held)| Assigned {
+            engagement_id,
+            roles: held.roles(),
+        })
+        .collect())
 }

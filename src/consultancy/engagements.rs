@@ -12,15 +12,16 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::engagement_rows::{Engagement, NewRow, Service, insert, read, visible};
+use super::engagement_rows::{Engagement, NewRow, Service, assigned_to, insert, read, visible};
 use super::owner_of;
 use crate::http::etag::{self, IfMatch, IfNoneMatch};
 use crate::http::json::Json;
 use crate::identity::desk::json_of;
+use crate::identity::independence;
 use crate::identity::listing::{Listing, Page};
 use crate::identity::patch::{Patch, clearable};
 use crate::problem::{Problem, Result};
-use crate::schema::{engagements, memberships, tenants};
+use crate::schema::{engagements, tenants};
 use crate::tenancy::{Answer, Caller, Callers, FirmRole, IdempotencyKey, TenantTx};
 
 /// An engagement to begin.
@@ -59,7 +60,7 @@ struct EngagementPatch {
 
 /// List engagements of a consultancy
 ///
-/// Owners see all of them, others those they are assigned to.
+/// Owners see all of them, others those under which they work today.
 #[utoipa::path(
     tag = "Engagements",
     operation_id = "list_engagements",
@@ -86,23 +87,17 @@ pub(super) async fn list_engagements(
         .limit(page.rows())
         .select(Engagement::as_select())
         .into_boxed();
-    if role != FirmRole::Owner {
-        query = query.filter(engagements::id.nullable().eq_any(assigned_to(&caller)));
-    }
     let items = caller
-        .read(async |tx| tx.run(async |db| query.load(&mut &*db).await).await)
+        .read(async |tx| {
+            if role != FirmRole::Owner {
+                let own = assigned_to(tx, &caller).await?;
+                let own: Vec<Uuid> = own.into_iter().map(|own| own.engagement_id).collect();
+                query = query.filter(engagements::id.eq_any(own));
+            }
+            tx.run(async |db| query.load(&mut &*db).await).await
+        })
         .await?;
     Ok(page.answer(items, |item: &Engagement| item.id))
-}
-
-/// Engagements under which the caller has an assignment.
-#[diesel::dsl::auto_type(no_type_alias)]
-fn assigned_to<'a>(caller: &'a Caller) -> _ {
-    let user_id: Uuid = caller.user_id();
-    memberships::table
-        .filter(memberships::user_id.eq(user_id))
-        .filter(memberships::ended_at.is_null())
-        .select(memberships::engagement_id)
 }
 
 /// Begin an engagement
@@ -166,6 +161,8 @@ async fn begin(tx: &mut TenantTx<'_>, firm: Uuid, new: NewEngagement) -> Result<
         .await?;
     known.ok_or_else(|| Problem::invalid("/tenant_id", "is not a tenant of this consultancy"))?;
     tx.switch(tenant_id, None).await?;
+    independence::check_engagement(tx, firm, tenant_id, None).await?;
+    check_overlap(tx, firm, tenant_id, None, (starts_on, ends_on)).await?;
     let row = NewRow {
         consultancy_id: firm,
         tenant_id,
@@ -175,6 +172,42 @@ async fn begin(tx: &mut TenantTx<'_>, firm: Uuid, new: NewEngagement) -> Result<
     };
     let id = insert(tx, row).await?;
     read(tx, firm, id).await
+}
+
+/// 409 when another engagement of the firm covers some of these days: assignments and endings
+/// would not know which of the two is meant.
+async fn check_overlap(
+    tx: &mut TenantTx<'_>,
+    firm: Uuid,
+    tenant: Uuid,
+    but: Option<Uuid>,
+    (first, last): (NaiveDate, Option<NaiveDate>),
+) -> Result<()> {
+    let mut others = engagements::table
+        .filter(engagements::consultancy_id.eq(firm))
+        .filter(engagements::tenant_id.eq(tenant))
+        .filter(engagements::id.ne(but.unwrap_or_default()))
+        .filter(engagements::ended_at.is_null())
+        .filter(
+            engagements::ends_on
+                .is_null()
+                .or(engagements::ends_on.ge(first)),
+        )
+        .select(engagements::starts_on)
+        .into_boxed();
+    if let Some(last) = last {
+        others = others.filter(engagements::starts_on.le(last));
+    }
+    let other: Option<NaiveDate> = tx
+        .run(async |db| others.first(&mut &*db).await.optional())
+        .await?;
+    match other {
+        None => Ok(()),
+        Some(since) => Err(Problem::conflict(format!(
+            "An engagement for this client runs in these days already, from {since} on; change \
+             that one, or begin after its last day."
+        ))),
+    }
 }
 
 /// Read an engagement
@@ -274,6 +307,8 @@ async fn change(
     let ends_on = ends_on.unwrap_or(now.ends_on);
     let service = service.map_or(now.service, |service| service.as_str().to_owned());
     check_window(starts_on, ends_on)?;
+    check_overlap(tx, firm, tenant, Some(id), (starts_on, ends_on)).await?;
+    independence::check_engagement(tx, firm, tenant, None).await?;
     let data = json!({"ends_on": ends_on, "service": service, "starts_on": starts_on});
     let row = diesel::update(engagements::table.find(id))
         .set((

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::http::json::Json;
 use crate::identity::accounts::Email;
 use crate::identity::desk::json_of;
+use crate::identity::independence;
 use crate::identity::invitations::{self, Invitation, Letter, NewInvitation, Place};
 use crate::identity::listing::{Listing, Page};
 use crate::problem::Result;
@@ -104,6 +105,7 @@ async fn invite(
 ) -> Result<Invitation> {
     let name = consultancies::table.find(firm).select(consultancies::name);
     let name: String = tx.run(async |db| name.first(&mut &*db).await).await?;
+    independence::check_joins_firm_as(tx, firm, &email).await?;
     let new = NewInvitation {
         place: Place::Firm(firm),
         email,

@@ -11,6 +11,7 @@ use crate::http::json::Json;
 use crate::identity::accounts::Email;
 use crate::identity::desk::json_of;
 use crate::identity::grants;
+use crate::identity::independence;
 use crate::identity::invitations::{self, Invitation, Letter, NewInvitation, Place};
 use crate::identity::listing::{Listing, Page};
 use crate::problem::{Problem, Result};
@@ -102,10 +103,12 @@ async fn invite(
     let inviter = access.caller();
     let standing = grants::standing(tx, access.tenant_id(), inviter.user_id()).await?;
     standing.require(&new.roles)?;
+    let (tenant, roles) = (access.tenant_id(), Roles::of(&new.roles));
+    independence::check_roles_of(tx, tenant, &email, roles, new.valid_until).await?;
     let new = NewInvitation {
-        place: Place::Tenant(access.tenant_id()),
+        place: Place::Tenant(tenant),
         email,
-        roles: Roles::of(&new.roles).names(),
+        roles: roles.names(),
         valid_until: new.valid_until,
     };
     let letter = Letter {

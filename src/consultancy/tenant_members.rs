@@ -14,7 +14,7 @@ use super::assignment_rows;
 use super::tenant_invitations::check_roles;
 use crate::http::etag::{self, IfMatch};
 use crate::identity::grants;
-use crate::identity::joining::check_independence;
+use crate::identity::independence;
 use crate::identity::listing::{Listing, Page};
 use crate::identity::patch::{Patch, clearable};
 use crate::problem::{Problem, Result};
@@ -210,7 +210,7 @@ async fn change(
     check_roles(&kept, until, tx.today()?)?;
     check_start(&row, until)?;
     check_right(tx, access, before, after, until != row.valid_until).await?;
-    check_independence(tx, access.tenant_id(), row.user_id, &kept).await?;
+    independence::check_roles(tx, access.tenant_id(), row.user_id, after, until).await?;
     row.version += 1;
     row.roles = after.names();
     row.valid_until = until;

@@ -3,16 +3,15 @@
 //! The one exception is how an engagement begins: until the tenant has a top management, the
 //! consultancy that runs it may invite everybody, top management included.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::try_join;
 use uuid::Uuid;
 
 use crate::problem::{Problem, Result};
-use crate::schema::{consultancy_members, engagements, memberships, tenants};
-use crate::tenancy::{FirmRole, Role, Roles, Tenant, TenantTx};
+use crate::schema::{consultancy_members, memberships, tenants};
+use crate::tenancy::{FirmRole, Holding, Role, Roles, Tenant, TenantTx};
 
 /// Roles that a consultancy cannot give once the tenant has a top management.
 const RESERVED: Roles = Roles::of(&[Role::TopManagement, Role::AimsManager, Role::RiskOwner]);
@@ -55,36 +54,17 @@ impl Standing {
     }
 }
 
-/// Firm, first day, last day and end of the engagement that a membership comes from.
-type Contract = (Uuid, NaiveDate, Option<NaiveDate>, Option<DateTime<Utc>>);
-
-/// A membership, as far as it decides who holds what today.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = memberships, check_for_backend(diesel::pg::Pg))]
-struct Held {
-    user_id: Uuid,
-    roles: Vec<String>,
-    valid_from: NaiveDate,
-    valid_until: Option<NaiveDate>,
-    #[diesel(select_expression = (engagements::consultancy_id, engagements::starts_on, engagements::ends_on, engagements::ended_at).nullable())]
-    engagement: Option<Contract>,
-}
-
 /// Reads a person's standing in a tenant.
 pub async fn standing(tx: &mut TenantTx<'_>, tenant: Uuid, person: Uuid) -> Result<Standing> {
-    let place = tenants::table
-        .find(tenant)
-        .select((tenants::time_zone, tenants::consultancy_id));
-    let held = memberships::table
-        .left_join(engagements::table)
+    let runs = tenants::table.find(tenant).select(tenants::consultancy_id);
+    let held = Holding::open()
         .filter(memberships::tenant_id.eq(tenant))
-        .filter(memberships::ended_at.is_null())
         .filter(
             memberships::user_id
                 .eq(person)
                 .or(memberships::roles.contains(vec![Role::TopManagement.as_str()])),
         )
-        .select(Held::as_select());
+        .select(Holding::as_select());
     let firms = consultancy_members::table
         .filter(consultancy_members::user_id.eq(person))
         .filter(consultancy_members::ended_at.is_null())
@@ -92,51 +72,35 @@ pub async fn standing(tx: &mut TenantTx<'_>, tenant: Uuid, person: Uuid) -> Resu
             consultancy_members::consultancy_id,
             consultancy_members::role,
         ));
-    let ((zone, firm), held, firms) = tx
+    let (firm, held, firms) = tx
         .run(async |db| {
             try_join!(
-                place.first::<(String, Option<Uuid>)>(&mut &*db),
-                held.load::<Held>(&mut &*db),
+                runs.first::<Option<Uuid>>(&mut &*db),
+                held.load::<Holding>(&mut &*db),
                 firms.load::<(Uuid, String)>(&mut &*db),
             )
         })
         .await?;
-    let zone: Tz = zone.parse().map_err(Problem::internal)?;
-    let today = tx.now().with_timezone(&zone).date_naive();
-    Ok(judge(person, firm, today, &held, &firms))
+    Ok(judge(person, firm, tx.now(), &held, &firms))
 }
 
 fn judge(
     person: Uuid,
     firm: Option<Uuid>,
-    today: NaiveDate,
-    held: &[Held],
+    now: DateTime<Utc>,
+    held: &[Holding],
     firms: &[(Uuid, String)],
 ) -> Standing {
-    let in_firm = |id: Uuid| firms.iter().any(|(firm, _)| *firm == id);
-    let within = |from: NaiveDate, until: Option<NaiveDate>| {
-        from <= today && until.is_none_or(|last| today <= last)
-    };
     let mut standing = Standing {
         owns_firm: firms
             .iter()
             .any(|(id, role)| firm == Some(*id) && role == FirmRole::Owner.as_str()),
         ..Standing::default()
     };
-    for place in held {
-        let runs = match place.engagement {
-            None => true,
-            Some((consultancy, from, until, ended)) => {
-                ended.is_none() && within(from, until) && in_firm(consultancy)
-            }
-        };
-        if !within(place.valid_from, place.valid_until) || !runs {
-            continue;
-        }
-        let roles = Roles::parse(place.roles.iter().map(String::as_str));
-        standing.has_top_management |= roles.has(Role::TopManagement);
+    for place in held.iter().filter(|place| place.holds_at(now)) {
+        standing.has_top_management |= place.roles().has(Role::TopManagement);
         if place.user_id == person {
-            standing.roles = standing.roles.with(roles);
+            standing.roles = standing.roles.with(place.roles());
         }
     }
     standing

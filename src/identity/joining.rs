@@ -9,12 +9,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::grants;
+use super::independence;
 use super::invitations::{self, Found, Place, not_valid};
 use crate::problem::{Problem, Result};
-use crate::schema::{
-    consultancies, consultancy_members, engagements, memberships, people, tenants, users,
-};
-use crate::tenancy::{FirmRole, Role, Roles, TenantTx};
+use crate::schema::{consultancies, consultancy_members, memberships, people, users};
+use crate::tenancy::{FirmRole, Roles, TenantTx};
 
 /// What was joined by accepting an invitation.
 #[derive(Serialize, ToSchema)]
@@ -100,6 +99,7 @@ async fn join_firm(
     let name = name.ok_or_else(not_valid)?;
     let role = found.invitation.roles.as_slice().first();
     let role = role.ok_or_else(not_valid)?;
+    independence::check_joins_firm(tx, firm, user_id).await?;
     add_to_firm(tx, firm, user_id, role).await?;
     let data = json!({"role": role, "invitation_id": found.invitation.id});
     tx.event("member.joined", "account", user_id, &data)?;
@@ -148,16 +148,15 @@ async fn join_tenant(
     let invitation = &found.invitation;
     let tenant = grants::tenant(tx, tenant_id).await?;
     tx.switch(tenant_id, Some(tenant.clone())).await?;
-    let roles: Vec<Role> = Roles::parse(invitation.roles.iter().map(String::as_str))
-        .iter()
-        .collect();
+    let roles = Roles::parse(invitation.roles.iter().map(String::as_str));
     let today = tx.today()?;
     let standing = grants::standing(tx, tenant_id, invitation.invited_by).await?;
     let in_time = invitation.valid_until.is_none_or(|last| today <= last);
-    if standing.require(&roles).is_err() || !in_time {
+    if standing.require(&roles.iter().collect::<Vec<_>>()).is_err() || !in_time {
         return Err(not_valid());
     }
-    check_independence(tx, tenant_id, user_id, &roles).await?;
+    let until = invitation.valid_until;
+    independence::check_roles(tx, tenant_id, user_id, roles, until).await?;
     end_expired(tx, tenant_id, user_id, today).await?;
     let membership = insert_membership(tx, tenant_id, user_id, found, today).await?;
     let data = json!({
@@ -166,51 +165,6 @@ async fn join_tenant(
     });
     tx.event("member.joined", "membership", membership, &data)?;
     Ok(tenant.name)
-}
-
-/// Roles whose acts nobody of a consultancy may perform (GEN-1 excepts the mandate of an AIMS
-/// manager).
-const CLIENT_ONLY: Roles = Roles::of(&[Role::TopManagement, Role::RiskOwner]);
-
-/// GEN-1: nobody of a consultancy that works for the tenant may hold a role that approves there.
-pub(crate) async fn check_independence(
-    tx: &mut TenantTx<'_>,
-    tenant_id: Uuid,
-    user_id: Uuid,
-    roles: &[Role],
-) -> Result<()> {
-    if !roles.iter().any(|role| CLIENT_ONLY.has(*role)) {
-        return Ok(());
-    }
-    let firms = consultancy_members::table
-        .filter(consultancy_members::user_id.eq(user_id))
-        .filter(consultancy_members::ended_at.is_null())
-        .filter(
-            consultancy_members::consultancy_id
-                .nullable()
-                .eq_any(
-                    tenants::table
-                        .filter(tenants::id.eq(tenant_id))
-                        .select(tenants::consultancy_id),
-                )
-                .or(consultancy_members::consultancy_id.eq_any(
-                    engagements::table
-                        .filter(engagements::tenant_id.eq(tenant_id))
-                        .filter(engagements::ended_at.is_null())
-                        .select(engagements::consultancy_id),
-                )),
-        )
-        .select(consultancy_members::consultancy_id);
-    let firm: Option<Uuid> = tx
-        .run(async |db| firms.first(&mut &*db).await.optional())
-        .await?;
-    match firm {
-        None => Ok(()),
-        Some(_) => Err(Problem::rule(
-            "GEN-1",
-            "Somebody of the consultancy cannot hold a role that approves for its client.",
-        )),
-    }
 }
 
 /// Closes memberships whose time is over, so that the person can come back.

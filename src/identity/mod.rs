@@ -12,6 +12,7 @@
 //! | `throttle.rs` | how often may somebody try? |
 //! | `cookies.rs` | how does a browser keep its refresh token? |
 //! | `grants.rs` | who may give which role in a tenant? |
+//! | `independence.rs` | may somebody of a consultancy hold this role of its client? |
 //! | `invitations.rs` | how is somebody invited, and what do they join? |
 //! | `joining.rs` | what does accepting an invitation lead to? |
 //! | `listing.rs`, `patch.rs` | how are lists cut into pages, and how are patches read? |
@@ -21,6 +22,7 @@ pub mod accounts;
 mod cookies;
 pub mod desk;
 pub mod grants;
+pub(crate) mod independence;
 pub mod invitations;
 pub(crate) mod joining;
 pub mod keys;

@@ -11,7 +11,7 @@ use super::row::Row;
 use super::settings::Settings;
 use crate::problem::{FieldError, Problem, Result};
 use crate::schema::{counters, people, records};
-use crate::tenancy::{Prepared, TenantTx};
+use crate::tenancy::{Prepared, TenantTx, holders_among};
 
 /// Pointer of the owner, which has a column and a foreign key of its own.
 pub(super) const OWNER: &str = "/owner_id";
@@ -79,9 +79,12 @@ pub(super) async fn check(
             )
         })
         .await?;
-    let mut missing = Vec::new();
+    let mut missing = not_here(tx, found).await?;
     for found in found {
         let fault = match &found.target {
+            Target::Person(_) if found.pointer == OWNER || found.pointer.starts_with(AUDIENCE) => {
+                None
+            }
             Target::Person(id) => (!known_people.contains(id)).then(|| "person".to_owned()),
             Target::Record { kind, id } => {
                 let there = registry().by_name(kind).is_some()
@@ -110,6 +113,31 @@ pub(super) async fn check(
     } else {
         Err(Problem::invalid_all(missing))
     }
+}
+
+/// Owners and people of an audience who hold no place in the tenant today: they could not be
+/// told, nor see it.
+async fn not_here(tx: &mut TenantTx<'_>, found: &[Found]) -> Result<Vec<FieldError>> {
+    let actor = tx.actor().person();
+    let responsible: Vec<(&Found, Uuid)> = found
+        .iter()
+        .filter(|found| found.pointer == OWNER || found.pointer.starts_with(AUDIENCE))
+        .filter_map(|found| match found.target {
+            Target::Person(id) if Some(id) != actor => Some((found, id)),
+            _ => None,
+        })
+        .collect();
+    let ids: Vec<Uuid> = responsible.iter().map(|(_, id)| *id).collect();
+    let here = holders_among(tx, &ids).await?;
+    Ok(responsible
+        .into_iter()
+        .filter(|(_, id)| !here.contains(id))
+        .map(|(found, _)| FieldError {
+            pointer: found.pointer.clone(),
+            detail: "There is no person with this id who belongs to the organisation today."
+                .to_owned(),
+        })
+        .collect())
 }
 
 async fn next_number(db: &AsyncPgConnection, tenant: Uuid, kind: Option<&str>) -> QueryResult<i32> {

@@ -103,13 +103,6 @@ impl<P: Permission> Access<P> {
         self.place.tenant.id
     }
 
-    /// Whether the caller belongs to a consultancy that works for the tenant.
-    fn is_of_firm(&self) -> bool {
-        let runs = self.place.consultancy_id;
-        self.place.roles.is_of_consultancy()
-            || runs.is_some_and(|firm| self.caller.firm(firm).is_ok())
-    }
-
     /// Reads in the tenant.
     pub async fn read<T>(
         &self,
@@ -155,7 +148,7 @@ impl<P: Permission> Access<P> {
         let actor = Actor::Person {
             id: self.caller.user_id(),
             roles: self.place.roles,
-            of_firm: self.is_of_firm(),
+            of_firm: self.place.of_firm,
         };
         self.caller.platform.opening(
             mode,

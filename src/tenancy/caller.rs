@@ -13,7 +13,6 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::future::LocalBoxFuture;
@@ -21,9 +20,10 @@ use futures_util::{FutureExt, try_join};
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
+use super::holding::{Holding, within, zone_of};
 use super::platform::Platform;
-use super::roles::{FirmRole, Role, Roles};
-use super::tx::{Tenant, TenantTx};
+use super::roles::{FirmRole, Roles};
+use super::tx::Tenant;
 use crate::config::Config;
 use crate::http::edge::RequestId;
 use crate::http::limits;
@@ -63,6 +63,9 @@ pub struct Membership {
     pub roles: Roles,
     /// The firm that runs the tenant, if any.
     pub consultancy_id: Option<Uuid>,
+    /// Whether the person belongs today to a firm that works for the tenant: the one that runs
+    /// it, or one with a running engagement there.
+    pub of_firm: bool,
 }
 
 /// A person's place in a consultancy.
@@ -188,12 +191,12 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
             consultancy_members::consultancy_id,
             consultancy_members::role,
         ));
-    let places = memberships::table
-        .inner_join(tenants::table)
-        .left_join(engagements::table)
+    let places = Holding::open()
         .filter(memberships::user_id.eq(user_id))
-        .filter(memberships::ended_at.is_null())
-        .select(Place::as_select());
+        .select((
+            Holding::as_select(),
+            (tenants::name, tenants::consultancy_id),
+        ));
     let owned = tenants::table
         .inner_join(
             consultancy_members::table.on(consultancy_members::consultancy_id
@@ -209,7 +212,27 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
             tenants::time_zone,
             tenants::consultancy_id,
         ));
-    let (session, firms, places, owned) = platform
+    // Firms of the person that work for a client whose role they hold: mostly none.
+    let serving = engagements::table
+        .inner_join(memberships::table.on(memberships::tenant_id.eq(engagements::tenant_id)))
+        .inner_join(tenants::table.on(tenants::id.eq(engagements::tenant_id)))
+        .inner_join(
+            consultancy_members::table
+                .on(consultancy_members::consultancy_id.eq(engagements::consultancy_id)),
+        )
+        .filter(memberships::user_id.eq(user_id))
+        .filter(memberships::engagement_id.is_null())
+        .filter(memberships::ended_at.is_null())
+        .filter(consultancy_members::user_id.eq(user_id))
+        .filter(consultancy_members::ended_at.is_null())
+        .filter(engagements::ended_at.is_null())
+        .select((
+            tenants::id,
+            tenants::time_zone,
+            engagements::starts_on,
+            engagements::ends_on,
+        ));
+    let (session, firms, places, owned, serving) = platform
         .read(async |tx| {
             tx.run(async |db| {
                 try_join!(
@@ -217,6 +240,7 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
                     firms.load::<(Uuid, String)>(&mut &*db),
                     places.load::<Place>(&mut &*db),
                     owned.load::<(Uuid, String, String, Option<Uuid>)>(&mut &*db),
+                    serving.load::<(Uuid, String, NaiveDate, Option<NaiveDate>)>(&mut &*db),
                 )
             })
             .await
@@ -237,7 +261,7 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
         })
         .collect();
     let mut visible: Vec<Membership> = Vec::new();
-    let own = places.into_iter().filter_map(|place| place.at(now, &firms));
+    let own = places.into_iter().filter_map(|place| place_at(place, now));
     let managed = owned
         .into_iter()
         .map(|(id, name, zone, consultancy_id)| Membership {
@@ -248,6 +272,7 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
             },
             roles: Roles::default(),
             consultancy_id,
+            of_firm: true,
         });
     for place in own.chain(managed) {
         match visible
@@ -257,6 +282,21 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
             Some(seen) => seen.roles = seen.roles.with(place.roles),
             None => visible.push(place),
         }
+    }
+    for (tenant, zone, first, last) in serving {
+        let today = now.with_timezone(&zone_of(&zone)).date_naive();
+        if within(today, first, last) {
+            let places = visible.iter_mut();
+            places
+                .filter(|place| place.tenant.id == tenant)
+                .for_each(|place| place.of_firm = true);
+        }
+    }
+    for place in &mut visible {
+        place.of_firm |= place.roles.is_of_consultancy()
+            || firms
+                .iter()
+                .any(|firm| place.consultancy_id == Some(firm.consultancy_id));
     }
     let (name, email) = session;
     Ok(Identity {
@@ -268,77 +308,22 @@ async fn load(platform: &Platform, signed_in: SignedIn) -> Result<Identity> {
     })
 }
 
-/// People who hold a role in the tenant of a transaction today.
-pub async fn holders(tx: &mut TenantTx<'_>, role: Role) -> Result<Vec<Uuid>> {
-    let today = tx.today()?;
-    holders_on(tx, role, today).await
-}
+/// An open membership, its tenant, and the firm that runs that.
+type Place = (Holding, (String, Option<Uuid>));
 
-/// People who held a role in the tenant of a transaction on a civil date.
-pub async fn holders_on(tx: &mut TenantTx<'_>, role: Role, on: NaiveDate) -> Result<Vec<Uuid>> {
-    let zone = tx.tenant()?.zone;
-    let query = memberships::table
-        .filter(memberships::tenant_id.eq(tx.scope()))
-        .filter(memberships::valid_from.le(on))
-        .filter(
-            memberships::valid_until
-                .is_null()
-                .or(memberships::valid_until.ge(on)),
-        )
-        .filter(memberships::roles.contains(vec![role.as_str()]))
-        .select((memberships::user_id, memberships::ended_at));
-    let held: Vec<(Uuid, Option<DateTime<Utc>>)> =
-        tx.run(async |db| query.load(&mut &*db).await).await?;
-    Ok(held
-        .into_iter()
-        .filter(|(_, ended)| ended.is_none_or(|at| at.with_timezone(&zone).date_naive() > on))
-        .map(|(person, _)| person)
-        .collect())
-}
-
-/// The zone of a tenant; its name was checked when it was written.
-pub(crate) fn zone_of(name: &str) -> Tz {
-    name.parse().unwrap_or(Tz::UTC)
-}
-
-/// Firm, first day, last day, and when it was ended early.
-type EngagementRow = (Uuid, NaiveDate, Option<NaiveDate>, Option<DateTime<Utc>>);
-
-/// A membership with what decides whether it holds today.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = memberships, check_for_backend(diesel::pg::Pg))]
-struct Place {
-    roles: Vec<String>,
-    valid_from: NaiveDate,
-    valid_until: Option<NaiveDate>,
-    #[diesel(select_expression = (tenants::id, tenants::name, tenants::time_zone, tenants::consultancy_id))]
-    tenant: (Uuid, String, String, Option<Uuid>),
-    #[diesel(select_expression = (engagements::consultancy_id, engagements::starts_on, engagements::ends_on, engagements::ended_at).nullable())]
-    engagement: Option<EngagementRow>,
-}
-
-impl Place {
-    /// What it amounts to at `now`: a consultant needs a running engagement and a place in the
-    /// firm besides.
-    fn at(self, now: DateTime<Utc>, firms: &[FirmMembership]) -> Option<Membership> {
-        let (id, name, zone, consultancy_id) = self.tenant;
-        let zone = zone_of(&zone);
-        let today = now.with_timezone(&zone).date_naive();
-        let mut holds =
-            self.valid_from <= today && self.valid_until.is_none_or(|last| today <= last);
-        if let Some((firm, starts_on, ends_on, ended_at)) = self.engagement {
-            holds = holds
-                && ended_at.is_none()
-                && starts_on <= today
-                && ends_on.is_none_or(|last| today <= last)
-                && firms.iter().any(|place| place.consultancy_id == firm);
-        }
-        holds.then(|| Membership {
-            tenant: Tenant { id, name, zone },
-            roles: Roles::parse(self.roles.iter().map(String::as_str)),
-            consultancy_id,
-        })
-    }
+/// What a membership amounts to at `now`; nothing unless it holds.
+fn place_at(place: Place, now: DateTime<Utc>) -> Option<Membership> {
+    let (holding, (name, consultancy_id)) = place;
+    holding.holds_at(now).then(|| Membership {
+        roles: holding.roles(),
+        tenant: Tenant {
+            id: holding.tenant_id,
+            name,
+            zone: holding.zone(),
+        },
+        consultancy_id,
+        of_firm: false,
+    })
 }
 
 /// Extractor: a signed-in person, within the limits of their account.

@@ -9,6 +9,7 @@
 //! | `chain.rs` | how does a change become an event of the hash chain? |
 //! | `roles.rs` | who may do what in a firm and in a tenant? |
 //! | `caller.rs` | who is calling, and which tenants may they reach? |
+//! | `holding.rs` | does somebody's place in a tenant hold today? |
 //! | `access.rs` | may this caller do this in the tenant of the path? |
 //! | `idempotency.rs` | has this very request been answered before? |
 //!
@@ -22,6 +23,7 @@ mod caller;
 mod chain;
 mod db;
 mod error;
+mod holding;
 mod idempotency;
 mod platform;
 mod prepared;
@@ -33,11 +35,12 @@ pub use access::{
     Access, Ends, Invites, Manages, Member, Permission, Reads, TakesPart, TenantPath, Writes,
 };
 pub use caller::{
-    Caller, Callers, FirmMembership, Identity, Membership, SignedIn, VerifyToken, holders,
-    holders_on, meet,
+    Caller, Callers, FirmMembership, Identity, Membership, SignedIn, VerifyToken, meet,
 };
 pub use db::{Db, DbError, migrate, pending_migrations, table_rights_fault};
 pub use error::database_problem;
+pub(crate) use holding::zone_of;
+pub use holding::{Holding, MemberAccount, holders, holders_among, holders_on, members, within};
 pub use idempotency::{Answer, IdempotencyKey};
 pub use platform::Platform;
 pub use prepared::Prepared;

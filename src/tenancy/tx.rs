@@ -50,8 +50,8 @@ pub enum Actor {
         id: Uuid,
         /// Roles in the tenant of the transaction; none outside of one.
         roles: Roles,
-        /// Whether they belong to a consultancy that works for the tenant, whatever their roles:
-        /// such a person approves nothing on behalf of the client (GEN-1).
+        /// Whether they belong today to a consultancy that works for the tenant, whatever roles
+        /// they hold there; false outside of a tenant.
         of_firm: bool,
     },
     /// The scheduler. It never approves (GEN-1).
@@ -72,6 +72,15 @@ impl Actor {
         match self {
             Self::Person { roles, .. } => *roles,
             Self::System => Roles::default(),
+        }
+    }
+
+    /// Whether a person of a consultancy acts in its client. Such a person never approves for the
+    /// client (GEN-1), but for what an AIMS manager approves under a dated mandate.
+    pub fn is_of_firm(&self) -> bool {
+        match self {
+            Self::Person { roles, of_firm, .. } => *of_firm || roles.is_of_consultancy(),
+            Self::System => false,
         }
     }
 }
