@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use aims::app::kinds;
-use aims::records::{Entry, PERSON, REFERS_TO};
+use aims::records::{ANY, Entry, PERSON, REFERS_TO, UNIT};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use reqwest::Method;
@@ -93,13 +93,19 @@ impl<'a> Stage<'a> {
         async move {
             let mut input = example(entry);
             for (pointer, kind) in references(entry, &input) {
-                let id = if kind == PERSON {
-                    json!(self.author.id)
-                } else {
-                    let other = kinds().by_name(&kind).unwrap();
-                    self.make(other).await["id"].clone()
+                let known = match kind.as_str() {
+                    PERSON => json!(self.author.id),
+                    UNIT => continue,
+                    ANY => {
+                        let other = kinds().by_name("ai_system").unwrap();
+                        json!({"kind": "ai_system", "id": self.make(other).await["id"]})
+                    }
+                    kind => {
+                        let other = kinds().by_name(kind).unwrap();
+                        self.make(other).await["id"].clone()
+                    }
                 };
-                *input.pointer_mut(&pointer).unwrap() = id;
+                *input.pointer_mut(&pointer).unwrap() = known;
             }
             input
         }
@@ -109,7 +115,25 @@ impl<'a> Stage<'a> {
     /// A record made from the kind's example.
     pub async fn make(&self, entry: &'static Entry) -> Value {
         let input = self.input(entry).await;
+        self.clear(entry).await;
         self.author.api.post(&self.list(entry), &input, 201).await
+    }
+
+    /// Puts away what keeps another record of a kind from being made, of which there is one.
+    pub async fn clear(&self, entry: &'static Entry) {
+        if entry.one_for.is_none() {
+            return;
+        }
+        let list = self.author.api.get(&self.list(entry), 200).await;
+        for record in list["items"].as_array().unwrap() {
+            let at = self.at(entry, record);
+            if record["status"] != entry.start {
+                let api = &self.approver.api;
+                api.transition(&at, "withdrawn", Some("Not needed."), 200)
+                    .await;
+            }
+            self.author.api.delete(&at, 204).await;
+        }
     }
 
     /// A transition that the record can make now: who makes it, and to which state.
@@ -129,9 +153,10 @@ impl<'a> Stage<'a> {
         None
     }
 
-    /// Events in the chain of the client.
+    /// Events in the chain of the client, save refusals by a rule, which are events too.
     pub async fn events(&self) -> i64 {
-        self.app.count(self.client.id, "events", "true").await
+        let done = "action <> 'refused'";
+        self.app.count(self.client.id, "events", done).await
     }
 
     /// Records of the client, archived ones too.
