@@ -197,12 +197,9 @@ impl Kind for ManagementReview {
     }
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
-        let review = Deadline {
-            name: "management_review".into(),
-            due_on: record.body.planned_on,
-            person: record.owner_id,
-            roles: Roles::of(&[Role::TopManagement, Role::AimsManager]),
-        };
+        let review = Deadline::on("management_review", record.body.planned_on)
+            .for_person(record.owner_id)
+            .for_roles(Roles::of(&[Role::TopManagement, Role::AimsManager]));
         match record.status.as_str() {
             "planned" | "inputs_ready" => vec![review],
             _ => Vec::new(),
