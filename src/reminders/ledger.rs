@@ -71,7 +71,6 @@ type Entry = (
 );
 
 /// What is to be done in one tenant.
-#[derive(Default)]
 struct Change {
     new: Vec<(Open, Step, Addressee)>,
     cancel: Vec<(Uuid, &'static str)>,
@@ -209,10 +208,10 @@ async fn read(platform: &Platform, tenant: &Tenant) -> Result<Change> {
                 })
                 .await?;
             ledger.extend(older);
-            let mut change = Change::default();
-            change.cancel = untrue(&waiting, &about, &members, tenant, now);
-            change.new = missing(open, &members, ledger, tenant, now);
-            Ok(change)
+            Ok(Change {
+                cancel: untrue(&waiting, &about, &members, tenant, now),
+                new: missing(open, &members, ledger, tenant, now),
+            })
         })
         .await
 }
