@@ -261,9 +261,9 @@ fn start_jobs(
     }));
     jobs::start(JobsSettings {
         database_url: database_url.to_owned(),
-        planners: vec![Arc::new(Ledger::new(naming, &config.public_url))],
+        planners: vec![Arc::new(Ledger)],
         daily: vec![Arc::new(TimePasses)],
-        occasion: Some(Arc::new(Recheck)),
+        occasion: Some(Arc::new(Recheck::new(naming, &config.public_url))),
         config: config.clone(),
         clock: clock.clone(),
     })

@@ -6,6 +6,7 @@ diesel::table! {
         seq -> Int8,
         hash -> Bytea,
         last_event_at -> Timestamptz,
+        last_act_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -57,6 +58,12 @@ diesel::table! {
         set_on -> Date,
         person_id -> Nullable<Uuid>,
         roles -> Array<Text>,
+        due_at -> Nullable<Timestamptz>,
+        warn -> Nullable<Array<Int4>>,
+        escalate_after -> Nullable<Int4>,
+        escalate_to -> Array<Text>,
+        remind_from -> Date,
+        remind_until -> Date,
     }
 }
 
@@ -246,6 +253,9 @@ diesel::table! {
         send_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        due_at -> Nullable<Timestamptz>,
+        lead_hours -> Int4,
+        why -> Text,
     }
 }
 

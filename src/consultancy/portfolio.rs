@@ -18,7 +18,7 @@ use crate::records::registry;
 use crate::schema::tenants;
 use crate::tenancy::{Caller, FirmRole, Membership, Role, TenantTx};
 
-/// Time without any event after which a client is silent.
+/// Time without anything done by a person after which a client is silent.
 const SILENCE: TimeDelta = TimeDelta::days(21);
 
 /// One client in the portfolio.
@@ -47,10 +47,10 @@ struct PortfolioRow {
     deadlines_overdue: i64,
     /// The next deadline from today on.
     next_deadline: Option<NextDeadline>,
-    /// When anything last happened.
+    /// When a person last did anything; what happens by itself does not count.
     #[schema(example = "2027-03-01T10:00:00Z")]
     last_activity_at: Option<DateTime<Utc>>,
-    /// Whether nothing has happened for more than 21 days.
+    /// Whether nobody has done anything for more than 21 days.
     #[schema(example = false)]
     silent: bool,
 }
@@ -124,7 +124,7 @@ async fn read(tx: &mut TenantTx<'_>, places: &[&Membership]) -> Result<Vec<Portf
 
 fn row(place: &Membership, stage: String, standing: Standing, now: DateTime<Utc>) -> PortfolioRow {
     let Standing {
-        last_event_at,
+        last_act_at,
         counts,
     } = standing;
     let role = if place.roles.has(Role::Lead) {
@@ -143,8 +143,8 @@ fn row(place: &Membership, stage: String, standing: Standing, now: DateTime<Utc>
         dates: counts.dates.clone(),
         deadlines_overdue: counts.overdue,
         next_deadline: counts.next.clone(),
-        last_activity_at: last_event_at,
-        silent: last_event_at.is_none_or(|at| now - at > SILENCE),
+        last_activity_at: last_act_at,
+        silent: last_act_at.is_none_or(|at| now - at > SILENCE),
     }
 }
 

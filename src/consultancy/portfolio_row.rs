@@ -57,7 +57,7 @@ pub(super) struct Counts {
 /// How a tenant stands.
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
-    pub(super) last_event_at: Option<DateTime<Utc>>,
+    pub(super) last_act_at: Option<DateTime<Utc>>,
     pub(super) counts: Arc<Counts>,
 }
 
@@ -73,11 +73,11 @@ pub(super) async fn standings(
     tenants: &[(Uuid, NaiveDate)],
 ) -> Result<Vec<Standing>> {
     let ids: Vec<Uuid> = tenants.iter().map(|(id, _)| *id).collect();
-    let heads: Vec<Option<(i64, DateTime<Utc>)>> = tx
+    let heads: Vec<Option<(i64, Option<DateTime<Utc>>)>> = tx
         .visit(&ids, async |db, tenant| {
             chains::table
                 .find(tenant)
-                .select((chains::seq, chains::last_event_at))
+                .select((chains::seq, chains::last_act_at))
                 .first(&mut &*db)
                 .await
                 .optional()
@@ -93,7 +93,7 @@ pub(super) async fn standings(
         .iter()
         .zip(heads)
         .map(|(key, head)| Standing {
-            last_event_at: head.map(|(_, at)| at),
+            last_act_at: head.and_then(|(_, at)| at),
             counts: counted.remove(&key.0).unwrap_or_default(),
         })
         .collect())

@@ -58,6 +58,7 @@ impl std::error::Error for JobsError {}
 pub struct JobsHandle {
     round: Orders,
     drain: Orders,
+    housekeeping: Orders,
     stop: watch::Sender<bool>,
     running: watch::Receiver<bool>,
 }
@@ -69,10 +70,11 @@ impl JobsHandle {
     }
 
     /// Does everything that is due now once, and waits: a round through all tenants, then the
-    /// outbox until nothing due is left.
+    /// outbox until nothing due is left, then clearing away.
     pub async fn run_due(&self) {
         self.round.order_and_wait().await;
         self.drain.order_and_wait().await;
+        self.housekeeping.order_and_wait().await;
     }
 
     /// Stops: finishes what is being done or sent, but waits no longer than ten seconds. What is
@@ -101,7 +103,7 @@ pub fn start(settings: JobsSettings) -> Result<JobsHandle, JobsError> {
     let plan = vec![
         (DRAIN, drain.clone()),
         (ROUND, round.clone()),
-        (HOUSEKEEPING, housekeeping),
+        (HOUSEKEEPING, housekeeping.clone()),
     ];
     let desks = Desks {
         round: round_desk,
@@ -138,6 +140,7 @@ pub fn start(settings: JobsSettings) -> Result<JobsHandle, JobsError> {
     Ok(JobsHandle {
         round,
         drain,
+        housekeeping,
         stop,
         running,
     })

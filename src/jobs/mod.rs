@@ -20,4 +20,5 @@ mod work;
 mod worker;
 
 pub use engine::{JobsError, JobsHandle, JobsSettings, start};
+pub(crate) use rounds::QUIET_STAGES;
 pub use work::{Planner, TenantJob};

@@ -19,7 +19,7 @@ use crate::tenancy::{Platform, Tenant};
 /// Tenants visited at once.
 const AT_ONCE: usize = 2;
 /// Stages in which nothing happens by itself.
-const QUIET_STAGES: [&str; 2] = ["paused", "archived"];
+pub(crate) const QUIET_STAGES: [&str; 2] = ["paused", "archived"];
 
 /// Visits tenants.
 pub(super) struct Rounds {

@@ -42,7 +42,7 @@ async fn get_test_clock(clock: web::Data<Clock>) -> web::Json<TestClock> {
 /// Set the test clock
 ///
 /// The clock goes on from the given instant, forward or back. What falls due by then is done
-/// before the answer: daily work, reminders, mails.
+/// before the answer: daily work, reminders, mails, clearing away.
 #[utoipa::path(
     tag = "Test clock",
     operation_id = "set_test_clock",

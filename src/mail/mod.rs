@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `templates.rs` | what does a mail say? |
 //! | `outbox.rs` | how does a mail get into the transaction that causes it? |
-//! | `occasion.rs` | is what the mail is about still true? |
+//! | `occasion.rs` | is what the mail is about still true, and what does it say now? |
+//! | `queue.rs` | which mails are next? |
 //! | `transport.rs` | how does one mail leave the house? |
 //! | `retry.rs` | when is a mail tried again, and when given up? |
 //! | `worker.rs` | who takes what is due and sends it? |
@@ -13,6 +14,7 @@
 mod notes;
 mod occasion;
 pub mod outbox;
+mod queue;
 mod retry;
 pub mod templates;
 mod transport;
@@ -20,7 +22,8 @@ mod worker;
 
 use uuid::Uuid;
 
-pub use occasion::{Fate, Occasion};
+pub use notes::UNDELIVERABLE;
+pub use occasion::{Fate, Judgement, Occasion};
 pub use transport::{Failure, Letter, Transport, TransportError};
 pub use worker::Postman;
 
@@ -30,7 +33,7 @@ const SUBJECT_MOST: usize = 150;
 const NAME_MOST: usize = 200;
 
 /// What a mail says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
     /// One line, at most 150 characters.
     pub subject: String,
@@ -45,7 +48,7 @@ pub struct Content {
 pub struct Mail {
     /// The tenant it is about, if any.
     pub tenant_id: Option<Uuid>,
-    /// The row of the reminder ledger it is for; it is checked once more before sending.
+    /// The row of the reminder ledger it is for; it is judged and written when it is sent.
     pub reminder_id: Option<Uuid>,
     /// Names the mail: the same key is never sent twice.
     pub key: String,

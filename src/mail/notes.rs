@@ -13,7 +13,7 @@ use crate::schema::outbox;
 use crate::tenancy::TenantTx;
 
 /// What the ledger says of a reminder whose mail was given up.
-const UNDELIVERABLE: &str = "the mail could not be delivered";
+pub const UNDELIVERABLE: &str = "the mail could not be delivered";
 /// No lease.
 const NOBODY: Option<DateTime<Utc>> = None;
 
@@ -29,10 +29,15 @@ pub(super) fn queue(tx: &mut TenantTx<'_>, outcomes: &[Outcome]) -> Vec<(Uuid, F
             }
             End::Cancelled(reason) => {
                 close(tx, id, "cancelled", reason);
-                Some(Fate::Cancelled(reason.clone()))
+                Some(Fate::Cancelled((*reason).to_owned()))
             }
             End::Released => {
                 release(tx, id);
+                None
+            }
+            End::Failed(Failure::Ours(said)) => {
+                let next = retry::pause(id, tx.now());
+                wait(tx, id, said, next);
                 None
             }
             End::Failed(failure) => {
@@ -63,7 +68,7 @@ fn after<'a>(
 ) -> (&'a str, Option<DateTime<Utc>>) {
     let mail = &outcome.mail;
     match failure {
-        Failure::Permanent(said) => (said, None),
+        Failure::Permanent(said) | Failure::Ours(said) => (said, None),
         Failure::Temporary(said) => (
             said,
             retry::next_try(mail.id, mail.attempts, mail.created_at, now),
@@ -115,6 +120,18 @@ fn postpone(tx: &mut TenantTx<'_>, id: Uuid, said: &str, next: DateTime<Utc>) {
     tx.queue(|db| async move { update.execute(&mut &*db).await });
 }
 
+/// To be tried again at `next`; the fault is ours, so this was no try.
+fn wait(tx: &mut TenantTx<'_>, id: Uuid, said: &str, next: DateTime<Utc>) {
+    let open = outbox::table.find(id).filter(outbox::state.eq("queued"));
+    let update = diesel::update(open).set((
+        outbox::attempts.eq(outbox::attempts - 1),
+        outbox::send_after.eq(next),
+        outbox::leased_until.eq(NOBODY),
+        outbox::last_error.eq(said.to_owned()),
+    ));
+    tx.queue(|db| async move { update.execute(&mut &*db).await });
+}
+
 /// Not begun: this was no try.
 fn release(tx: &mut TenantTx<'_>, id: Uuid) {
     let open = outbox::table.find(id).filter(outbox::state.eq("queued"));
@@ -134,7 +151,7 @@ pub(super) fn count(outcomes: &[Outcome]) {
             End::Failed(Failure::Permanent(_)) => {
                 metrics::counter!("aims_mails_refused_total").increment(1);
             }
-            End::Failed(Failure::Temporary(_)) => {
+            End::Failed(Failure::Temporary(_) | Failure::Ours(_)) => {
                 metrics::counter!("aims_mails_deferred_total").increment(1);
             }
             End::Released => {}

@@ -9,6 +9,8 @@ pub(super) const TRIES: i32 = 10;
 const GIVE_UP: TimeDelta = TimeDelta::days(4);
 /// Shortest pause; each further one is three times as long.
 const FIRST_PAUSE: i64 = 60;
+/// Pause in seconds while the mail server refuses us.
+const OUR_PAUSE: i64 = 5 * 60;
 /// Longest pause in seconds.
 const LONGEST_PAUSE: i64 = 24 * 60 * 60;
 
@@ -28,6 +30,16 @@ pub(super) fn next_try(
     let pause = FIRST_PAUSE
         .saturating_mul(3_i64.saturating_pow(power))
         .min(LONGEST_PAUSE);
+    now.checked_add_signed(TimeDelta::seconds(pause + jitter(id, tries, pause)))
+}
+
+/// When to try again after the mail server has refused us, not the mail: for as long as it does.
+pub(super) fn pause(id: Uuid, now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::seconds(OUR_PAUSE + jitter(id, 0, OUR_PAUSE))
+}
+
+/// Seconds by which a pause is longer, up to a quarter.
+fn jitter(id: Uuid, tries: i32, pause: i64) -> i64 {
     // The last bytes of a UUIDv7 are random.
     let random: i64 = id
         .as_bytes()
@@ -36,8 +48,7 @@ pub(super) fn next_try(
         .take(2)
         .map(|b| i64::from(*b))
         .sum();
-    let jitter = pause * (random + i64::from(tries) * 97).rem_euclid(256) / 1024;
-    now.checked_add_signed(TimeDelta::seconds(pause + jitter))
+    pause * (random + i64::from(tries) * 97).rem_euclid(256) / 1024
 }
 
 #[cfg(test)]

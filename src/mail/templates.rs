@@ -1,7 +1,8 @@
 //! What mails say. The texts lie in `templates/`, one folder for each mail; HTML escapes itself.
 
 use askama::Template;
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::{Content, SUBJECT_MOST, one_line};
@@ -29,14 +30,47 @@ pub struct Reminder<'a> {
     pub record_id: Uuid,
     /// Its reference: `RSK-014`.
     pub reference: &'a str,
-    /// Its title.
-    pub title: &'a str,
-    /// Name of the deadline within the record: `review`.
+    /// Its title; none for people who may not read the record.
+    pub title: Option<&'a str>,
+    /// Name of the deadline within the record: `review`. What follows a slash is not shown.
     pub deadline: &'a str,
     /// When it is due.
     pub due_on: NaiveDate,
-    /// Today, in the tenant's zone.
-    pub today: NaiveDate,
+    /// The instant, where it is due at one.
+    pub due_at: Option<DateTime<Utc>>,
+    /// The present instant.
+    pub now: DateTime<Utc>,
+    /// The tenant's zone.
+    pub zone: Tz,
+    /// Why the recipient is reminded.
+    pub reason: Reason,
+}
+
+/// Why somebody is reminded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is theirs, or of a role they hold.
+    Responsible,
+    /// They stand in, because nobody responsible can be reached.
+    NobodyLeft,
+    /// It has been overdue for too long.
+    Escalated,
+}
+
+impl Reason {
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Responsible => {
+                "You get this mail because you are responsible for it or hold a role that is."
+            }
+            Self::NobodyLeft => {
+                "You get this mail because nobody who is responsible for it belongs to the organisation any more or takes mail. Please find somebody who is."
+            }
+            Self::Escalated => {
+                "You get this mail because it has been overdue for long and those responsible were reminded in vain."
+            }
+        }
+    }
 }
 
 /// An invitation to a tenant or a consultancy.
@@ -85,8 +119,10 @@ template!(
     "reminder/body.txt",
     what,
     when,
+    name,
     due,
-    link
+    link,
+    why
 );
 template!(
     ReminderHtml,
@@ -94,8 +130,10 @@ template!(
     "reminder/body.html",
     what,
     when,
+    name,
     due,
-    link
+    link,
+    why
 );
 
 /// Invites somebody to `place` (a tenant or a consultancy) with these roles, by a link that
@@ -138,25 +176,39 @@ pub fn invitation(
     )
 }
 
-/// Reminds somebody of a deadline.
+/// Reminds somebody of a deadline. People who may not read the record get neither its title nor
+/// a link to it.
 pub fn reminder(mail: &Reminder<'_>) -> Result<Content> {
-    let (name, title) = (
-        one_line(mail.recipient, TITLE_MOST),
-        one_line(mail.title, 500),
-    );
-    let mail = &Reminder {
-        recipient: &name,
-        title: &title,
-        ..*mail
+    let recipient = &one_line(mail.recipient, TITLE_MOST);
+    let mail = &Reminder { recipient, ..*mail };
+    let sort = mail.deadline.split('/').next().unwrap_or_default();
+    let what = &capitalised(&words(sort));
+    let when = &match mail.due_at {
+        Some(due_at) => when_at(due_at, mail.now, mail.zone),
+        None => when(mail.due_on, mail.now.with_timezone(&mail.zone).date_naive()),
     };
-    let what = &capitalised(&words(mail.deadline));
-    let when = &when(mail.due_on, mail.today);
-    let due = &date(mail.due_on);
-    let title = &one_line(mail.title, TITLE_MOST);
-    let link = &format!(
-        "{}/open#/v1/tenants/{}/{}/{}",
-        mail.public_url, mail.tenant_id, mail.path, mail.record_id
-    );
+    let due = &match mail.due_at.map(|at| at.with_timezone(&mail.zone)) {
+        Some(at) => format!(
+            "{}, {} ({})",
+            date(at.date_naive()),
+            at.format("%H:%M"),
+            mail.zone
+        ),
+        None => date(mail.due_on),
+    };
+    let name = &mail
+        .title
+        .map(|title| one_line(title, 500))
+        .unwrap_or_default();
+    let title = &one_line(name, TITLE_MOST);
+    let link = &match mail.title {
+        Some(_) => format!(
+            "{}/open#/v1/tenants/{}/{}/{}",
+            mail.public_url, mail.tenant_id, mail.path, mail.record_id
+        ),
+        None => String::new(),
+    };
+    let why = mail.reason.sentence();
     content(
         ReminderSubject {
             mail,
@@ -169,16 +221,20 @@ pub fn reminder(mail: &Reminder<'_>) -> Result<Content> {
             mail,
             what,
             when,
+            name,
             due,
             link,
+            why,
         }
         .render(),
         ReminderHtml {
             mail,
             what,
             when,
+            name,
             due,
             link,
+            why,
         }
         .render(),
     )
@@ -202,6 +258,23 @@ fn when(due_on: NaiveDate, today: NaiveDate) -> String {
         days @ 2.. => format!("is due in {days} days"),
         -1 => "is 1 day overdue".to_owned(),
         days => format!("is {} days overdue", days.unsigned_abs()),
+    }
+}
+
+/// How far off an instant is: "is due in 6 hours".
+fn when_at(due_at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> String {
+    let day = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
+    let minutes = (due_at - now).num_minutes();
+    let hours = |minutes: i64| match (minutes + 30) / 60 {
+        ..=1 => "1 hour".to_owned(),
+        many => format!("{many} hours"),
+    };
+    match minutes {
+        -2_880..=-60 => format!("is {} overdue", hours(-minutes)),
+        -59..=0 => "is due now".to_owned(),
+        1..=59 => "is due within the hour".to_owned(),
+        60..=2_880 => format!("is due in {}", hours(minutes)),
+        _ => when(day(due_at), day(now)),
     }
 }
 
@@ -245,8 +318,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn of_risk(title: &str, today: NaiveDate) -> Content {
-        reminder(&Reminder {
+    fn an_example(today: NaiveDate) -> Reminder<'static> {
+        Reminder {
             public_url: "https://aims.example",
             tenant_id: Uuid::nil(),
             tenant: "Müller & Söhne",
@@ -255,10 +328,20 @@ mod tests {
             kind: "Risk",
             record_id: Uuid::max(),
             reference: "RSK-014",
-            title,
+            title: Some("Bias"),
             deadline: "acceptance_expiry",
             due_on: day("2027-01-11"),
-            today,
+            due_at: None,
+            now: today.and_hms_opt(7, 0, 0).unwrap().and_utc(),
+            zone: Tz::Europe__Berlin,
+            reason: Reason::Responsible,
+        }
+    }
+
+    fn of_risk(title: &str, today: NaiveDate) -> Content {
+        reminder(&Reminder {
+            title: Some(title),
+            ..an_example(today)
         })
         .unwrap()
     }
@@ -309,6 +392,49 @@ mod tests {
             ("2027-01-18", "is 7 days overdue"),
         ] {
             assert_eq!(when(due, day(today)), said);
+        }
+    }
+
+    #[test]
+    fn hours_of_an_instant_are_said_as_people_say_them() {
+        let due_at = "2027-01-11T13:00:00Z".parse().unwrap();
+        for (now, said) in [
+            ("2027-01-04T13:00:05Z", "is due in 7 days"),
+            ("2027-01-10T13:00:05Z", "is due in 24 hours"),
+            ("2027-01-11T12:00:00Z", "is due in 1 hour"),
+            ("2027-01-11T12:30:00Z", "is due within the hour"),
+            ("2027-01-11T13:00:05Z", "is due now"),
+            ("2027-01-11T16:00:00Z", "is 3 hours overdue"),
+            ("2027-01-18T13:00:00Z", "is 7 days overdue"),
+        ] {
+            assert_eq!(
+                when_at(due_at, now.parse().unwrap(), Tz::UTC),
+                said,
+                "{now}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_may_not_read_the_record_is_told_no_title_and_no_link() {
+        let content = reminder(&Reminder {
+            title: None,
+            deadline: "acknowledgement/019abc12-0000-7000-8000-000000000007",
+            ..an_example(day("2027-01-04"))
+        })
+        .unwrap();
+
+        assert_eq!(
+            content.subject,
+            "Acknowledgement of RSK-014 is due in 7 days"
+        );
+        for text in [&content.text, &content.html] {
+            assert!(!text.contains("/open#"), "{text}");
+            assert!(!text.contains("Bias"), "{text}");
+            assert!(
+                text.contains("RSK-014") && !text.contains("019abc12"),
+                "{text}"
+            );
         }
     }
 

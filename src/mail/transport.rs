@@ -22,6 +22,8 @@ pub(super) const CONNECTIONS: u32 = 8;
 const FOLDER: &str = "mails";
 /// Replies that refuse us, not the mail: authentication and encryption (RFC 4954 section 6).
 const REFUSES_SENDER: [u16; 4] = [530, 534, 535, 538];
+/// Enhanced codes of the same for the address of the sender (RFC 3463 section 3.2).
+const REFUSES_ADDRESS_OF_SENDER: [&str; 2] = ["5.1.7", "5.1.8"];
 /// Characters of the longest error that is kept.
 const ERROR_MOST: usize = 500;
 
@@ -45,8 +47,11 @@ pub struct Letter {
 /// Why a mail was not taken, and whether it is worth another try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// May pass: 4xx replies, timeouts, lost connections, our own credentials.
+    /// May pass: 4xx replies, timeouts, lost connections.
     Temporary(String),
+    /// Will pass once somebody mends our settings: the mail server refuses us, not the mail. No
+    /// mail is given up for it.
+    Ours(String),
     /// Will not pass: 5xx replies, addresses that are none.
     Permanent(String),
 }
@@ -103,11 +108,19 @@ impl Transport {
     pub async fn send(&self, letter: &Letter, now: DateTime<Utc>) -> Result<(), Failure> {
         let message = self.message(letter, now)?;
         match &self.way {
-            Way::Smtp(smtp) => smtp
-                .send(message)
-                .await
-                .map(drop)
-                .map_err(|error| judge(&error, letter.to.is_ascii())),
+            Way::Smtp(smtp) => match smtp.send(message).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(match judge(&error, letter.to.is_ascii()) {
+                    // Refused for good: as it may be us who are refused, before any recipient is.
+                    Failure::Permanent(said) if error.is_permanent() => {
+                        match smtp.test_connection().await {
+                            Err(error) if error.is_permanent() => Failure::Ours(said),
+                            _ => Failure::Permanent(said),
+                        }
+                    }
+                    failure => failure,
+                }),
+            },
             Way::Folder(folder) => {
                 let (folder, name) = (folder.clone(), format!("{}.eml", letter.message_id));
                 let bytes = message.formatted();
@@ -154,9 +167,15 @@ fn judge(error: &lettre::transport::smtp::Error, ascii: bool) -> Failure {
     let said = super::one_line(&said, ERROR_MOST);
     let refuses_sender = error
         .status()
-        .is_some_and(|code| REFUSES_SENDER.contains(&u16::from(code)));
+        .is_some_and(|code| REFUSES_SENDER.contains(&u16::from(code)))
+        || REFUSES_ADDRESS_OF_SENDER
+            .iter()
+            .any(|code| said.contains(code));
     let cannot_address = error.is_client() && !ascii;
-    if cannot_address || (error.is_permanent() && !refuses_sender) {
+    let settings = error.is_tls() || (error.is_client() && ascii);
+    if refuses_sender || settings {
+        Failure::Ours(said)
+    } else if cannot_address || error.is_permanent() {
         Failure::Permanent(said)
     } else {
         Failure::Temporary(said)

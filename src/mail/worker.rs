@@ -11,27 +11,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{IntervalDsl, now};
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
-use diesel_async::RunQueryDsl;
-use futures_util::{StreamExt, join, stream, try_join};
+use futures_util::{StreamExt, join, stream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::notes;
-use super::occasion::Occasion;
+use super::occasion::{Judgement, Occasion};
+use super::queue::Turns;
 use super::retry::TRIES;
 use super::transport::{CONNECTIONS, Failure, Letter, Transport};
 use crate::problem::Result;
 use crate::schema::outbox;
 use crate::tenancy::{Actor, Platform};
 
-/// Mails claimed at once.
-const BATCH: i64 = 100;
-/// How long a claim holds, in seconds.
-const LEASE_SECONDS: i32 = 60;
 /// Age of a claim after which no further mail of it is begun; one that is begun ends in time.
 const BEGIN_WITHIN: Duration = Duration::from_secs(30);
 /// How long one delivery may take in all, below what the lease has left when it is begun.
@@ -49,16 +43,12 @@ const NOTE_AGAIN: [Duration; 4] = [
     Duration::from_secs(6),
 ];
 
-diesel::define_sql_function! {
-    /// Changes a setting, for the transaction only when `local`.
-    fn set_config(name: diesel::sql_types::Text, value: diesel::sql_types::Text, local: diesel::sql_types::Bool) -> diesel::sql_types::Text;
-}
-
 /// Drains the outbox.
 pub struct Postman {
     platform: Platform,
     transport: Transport,
     occasion: Option<Arc<dyn Occasion>>,
+    turns: Turns,
     unnoted: Arc<Semaphore>,
 }
 
@@ -108,7 +98,7 @@ pub(super) enum End {
     /// The mail server has taken it.
     Sent,
     /// What it is about is no longer true.
-    Cancelled(String),
+    Cancelled(&'static str),
     /// It could not be delivered.
     Failed(Failure),
     /// Not begun; somebody may claim it at once.
@@ -116,7 +106,7 @@ pub(super) enum End {
 }
 
 impl Postman {
-    /// A worker; reminders are checked with `occasion` before they go.
+    /// A worker; reminders are judged and written by `occasion` before they go.
     pub fn new(
         platform: Platform,
         transport: Transport,
@@ -126,6 +116,7 @@ impl Postman {
             platform,
             transport,
             occasion,
+            turns: Turns::default(),
             unnoted: Arc::new(Semaphore::new(UNNOTED)),
         }
     }
@@ -177,50 +168,9 @@ impl Postman {
         outcome
     }
 
-    /// Claims what is due, oldest first.
     async fn claim(&self) -> Result<Batch> {
-        let at = self.platform.clock().now();
-        let due = outbox::table
-            .filter(outbox::state.eq("queued"))
-            .filter(outbox::send_after.le(at))
-            .filter(
-                outbox::leased_until
-                    .is_null()
-                    .or(outbox::leased_until.lt(now.into_sql::<Timestamptz>().nullable())),
-            )
-            .order((outbox::send_after, outbox::id))
-            .limit(BATCH)
-            .for_update()
-            .skip_locked()
-            .select(Due::as_select());
         let claimed = Instant::now();
-        let mut mails = self
-            .platform
-            .write(Actor::System, None, async |tx| {
-                // What the planner knows of a queue is always old; left to itself it would sort all
-                // of a long one for each batch instead of following the index.
-                let no_sort = diesel::select(set_config("enable_sort", "off", true));
-                let (_, mails) = tx
-                    .run(async |db| {
-                        try_join!(no_sort.execute(&mut &*db), due.load::<Due>(&mut &*db))
-                    })
-                    .await?;
-                if !mails.is_empty() {
-                    let ids: Vec<Uuid> = mails.iter().map(|mail| mail.id).collect();
-                    let lease = diesel::update(outbox::table.filter(outbox::id.eq_any(ids))).set((
-                        outbox::leased_until
-                            .eq((now.into_sql::<Timestamptz>() + LEASE_SECONDS.seconds())
-                                .nullable()),
-                        outbox::attempts.eq(outbox::attempts + 1),
-                    ));
-                    tx.queue(|db| async move { lease.execute(&mut &*db).await });
-                }
-                Ok(mails)
-            })
-            .await?;
-        for mail in &mut mails {
-            mail.attempts += 1;
-        }
+        let mails = self.turns.claim(&self.platform).await?;
         Ok(Batch { claimed, mails })
     }
 
@@ -231,14 +181,14 @@ impl Postman {
         stopping: &impl Fn() -> bool,
         ended: &Sender<Ended>,
     ) -> bool {
-        let outdated = match self.outdated(&batch.mails).await {
-            Ok(outdated) => Some(outdated),
+        let judged = match self.judge(&batch.mails).await {
+            Ok(judged) => Some(judged),
             Err(problem) => {
                 tracing::warn!(%problem, "Reminders could not be checked; they wait");
                 None
             }
         };
-        let (outdated, claimed, all_begun) = (&outdated, batch.claimed, Cell::new(true));
+        let (judged, claimed, all_begun) = (&judged, batch.claimed, Cell::new(true));
         stream::iter(batch.mails)
             .for_each_concurrent(usize::try_from(CONNECTIONS).ok(), |mail| async {
                 // Never closed, so always granted.
@@ -246,8 +196,8 @@ impl Postman {
                     return;
                 };
                 let late = stopping() || claimed.elapsed() > BEGIN_WITHIN;
-                let end = match outdated {
-                    Some(outdated) if !late => self.try_once(&mail, outdated).await,
+                let end = match judged {
+                    Some(judged) if !late => self.try_once(&mail, judged).await,
                     _ => {
                         all_begun.set(false);
                         End::Released
@@ -260,27 +210,8 @@ impl Postman {
         all_begun.get()
     }
 
-    async fn try_once(&self, mail: &Due, outdated: &HashMap<Uuid, String>) -> End {
-        if let Some(reason) = mail.reminder_id.and_then(|id| outdated.get(&id)) {
-            return End::Cancelled(reason.clone());
-        }
-        if mail.attempts > TRIES {
-            let said = "every try ended without an answer".to_owned();
-            return End::Failed(Failure::Permanent(said));
-        }
-        self.deliver(mail).await
-    }
-
-    async fn outdated(&self, mails: &[Due]) -> Result<HashMap<Uuid, String>> {
-        let about: Vec<_> = mails.iter().filter_map(Due::about).collect();
-        match &self.occasion {
-            Some(occasion) if !about.is_empty() => occasion.outdated(&self.platform, &about).await,
-            _ => Ok(HashMap::new()),
-        }
-    }
-
-    async fn deliver(&self, mail: &Due) -> End {
-        let letter = Letter {
+    async fn try_once(&self, mail: &Due, judged: &HashMap<Uuid, Judgement>) -> End {
+        let mut letter = Letter {
             message_id: mail.message_id.clone(),
             to: mail.recipient.clone(),
             to_name: mail.recipient_name.clone(),
@@ -288,8 +219,39 @@ impl Postman {
             text: mail.body_text.clone(),
             html: mail.body_html.clone(),
         };
+        match mail.reminder_id.and_then(|id| judged.get(&id)) {
+            Some(Judgement::Cancelled(reason)) => return End::Cancelled(reason),
+            Some(Judgement::Goes {
+                to,
+                to_name,
+                content,
+            }) => {
+                letter.to.clone_from(to);
+                letter.to_name = Some(to_name.clone());
+                letter.subject.clone_from(&content.subject);
+                letter.text.clone_from(&content.text);
+                letter.html.clone_from(&content.html);
+            }
+            None => {}
+        }
+        if mail.attempts > TRIES {
+            let said = "every try ended without an answer".to_owned();
+            return End::Failed(Failure::Permanent(said));
+        }
+        self.deliver(&letter).await
+    }
+
+    async fn judge(&self, mails: &[Due]) -> Result<HashMap<Uuid, Judgement>> {
+        let about: Vec<_> = mails.iter().filter_map(Due::about).collect();
+        match &self.occasion {
+            Some(occasion) if !about.is_empty() => occasion.judge(&self.platform, &about).await,
+            _ => Ok(HashMap::new()),
+        }
+    }
+
+    async fn deliver(&self, letter: &Letter) -> End {
         let at = self.platform.clock().now();
-        match tokio::time::timeout(DELIVER_WITHIN, self.transport.send(&letter, at)).await {
+        match tokio::time::timeout(DELIVER_WITHIN, self.transport.send(letter, at)).await {
             Ok(Ok(())) => End::Sent,
             Ok(Err(failure)) => End::Failed(failure),
             Err(late) => End::Failed(Failure::Temporary(format!("no answer in time: {late}"))),

@@ -1,13 +1,14 @@
 //! What is due: derived from a record in the transaction that changes it.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::kind::Deadline;
+use super::kind::{Deadline, Due};
 use super::registry::Entry;
 use super::row::Row;
 use crate::problem::Result;
@@ -24,14 +25,57 @@ pub const REVIEW: &str = "review";
 pub struct Standing {
     /// What is due.
     pub name: String,
-    /// Civil date.
+    /// Civil date; of an instant, the date on which it falls.
     pub due_on: NaiveDate,
+    /// The instant, where it is due at one.
+    pub due_at: Option<DateTime<Utc>>,
     /// Civil date since which this date stands.
     pub set_on: NaiveDate,
     /// The person responsible.
     pub person_id: Option<Uuid>,
     /// Roles reminded too.
     pub roles: Vec<String>,
+    /// Days before it on which people are reminded, where they are its own.
+    #[serde(skip)]
+    warn: Option<Vec<i32>>,
+    #[serde(skip)]
+    escalate_after: Option<i32>,
+    #[serde(skip)]
+    escalate_to: Vec<String>,
+}
+
+impl Standing {
+    /// The deadline as it is stored; a date that stood before stands since then.
+    fn of(deadline: Deadline, standing: &[Self], zone: Tz, today: NaiveDate) -> Self {
+        let (due_on, due_at) = match deadline.due {
+            Due::On(date) => (date, None),
+            Due::At(at) => (at.with_timezone(&zone).date_naive(), Some(at)),
+        };
+        let kept = standing
+            .iter()
+            .find(|old| old.name == deadline.name)
+            .filter(|old| (old.due_on, old.due_at) == (due_on, due_at));
+        let warn = deadline.warn.map(|days| {
+            let mut days = days.to_vec();
+            days.sort_unstable_by(|one, other| other.cmp(one));
+            days.dedup();
+            days
+        });
+        Self {
+            name: deadline.name.into_owned(),
+            due_on,
+            due_at,
+            set_on: kept.map_or(today, |old| old.set_on),
+            person_id: deadline.person,
+            roles: deadline.roles.names(),
+            warn,
+            escalate_after: deadline.escalate.map(|(days, _)| i32::from(days)),
+            escalate_to: deadline
+                .escalate
+                .map(|(_, roles)| roles.names())
+                .unwrap_or_default(),
+        }
+    }
 }
 
 /// The deadlines of one record.
@@ -61,18 +105,17 @@ pub(super) fn renew(
     if over {
         due.clear();
     } else if let Some(due_on) = row.next_review_on {
-        due.push(Deadline {
-            name: REVIEW.into(),
-            due_on,
-            person: row.owner_id,
-            roles: if row.owner_id.is_some() {
-                Roles::default()
-            } else {
-                Roles::of(&[Role::AimsManager])
-            },
-        });
+        let roles = match row.owner_id {
+            Some(_) => Roles::default(),
+            None => Roles::of(&[Role::AimsManager]),
+        };
+        due.push(
+            Deadline::on(REVIEW, due_on)
+                .for_person(row.owner_id)
+                .for_roles(roles),
+        );
     }
-    let (tenant, today) = (tx.scope(), tx.today()?);
+    let (tenant, zone, today) = (tx.scope(), tx.tenant()?.zone, tx.today()?);
     let gone: Vec<String> = standing
         .iter()
         .filter(|old| !due.iter().any(|new| new.name == old.name))
@@ -88,36 +131,30 @@ pub(super) fn renew(
         tx.queue_fixed(delete);
     }
     for deadline in due {
-        let old = standing.iter().find(|old| old.name == *deadline.name);
-        let kept = old.filter(|old| old.due_on == deadline.due_on);
-        let new = Standing {
-            name: deadline.name.into_owned(),
-            due_on: deadline.due_on,
-            set_on: kept.map_or(today, |old| old.set_on),
-            person_id: deadline.person,
-            roles: deadline.roles.names(),
-        };
-        if old == Some(&new) {
+        let new = Standing::of(deadline, &standing, zone, today);
+        if standing.contains(&new) {
             continue;
         }
+        let changing = (
+            deadlines::due_on.eq(new.due_on),
+            deadlines::due_at.eq(new.due_at),
+            deadlines::set_on.eq(new.set_on),
+            deadlines::person_id.eq(new.person_id),
+            deadlines::roles.eq(new.roles),
+            deadlines::warn.eq(new.warn),
+            deadlines::escalate_after.eq(new.escalate_after),
+            deadlines::escalate_to.eq(new.escalate_to),
+        );
         let upsert = diesel::insert_into(deadlines::table)
             .values((
                 deadlines::tenant_id.eq(tenant),
                 deadlines::record_id.eq(row.id),
                 deadlines::name.eq(new.name),
-                deadlines::due_on.eq(new.due_on),
-                deadlines::set_on.eq(new.set_on),
-                deadlines::person_id.eq(new.person_id),
-                deadlines::roles.eq(new.roles.clone()),
+                changing.clone(),
             ))
             .on_conflict((deadlines::tenant_id, deadlines::record_id, deadlines::name))
             .do_update()
-            .set((
-                deadlines::due_on.eq(new.due_on),
-                deadlines::set_on.eq(new.set_on),
-                deadlines::person_id.eq(new.person_id),
-                deadlines::roles.eq(new.roles),
-            ));
+            .set(changing);
         tx.queue_fixed(upsert);
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -201,17 +201,77 @@ impl<K: Kind> Record<K> {
     }
 }
 
-/// Something due.
+/// Something due: `Deadline::on("action", date).for_person(owner)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadline {
-    /// What is due, unique within the record: `review`, `action`, `expiry`.
-    pub name: Cow<'static, str>,
-    /// Civil date in the tenant's zone.
-    pub due_on: NaiveDate,
+    pub(super) name: Cow<'static, str>,
+    pub(super) due: Due,
+    pub(super) person: Option<Uuid>,
+    pub(super) roles: Roles,
+    pub(super) warn: Option<&'static [i32]>,
+    pub(super) escalate: Option<(u16, Roles)>,
+}
+
+/// When something is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// By the end of a civil date in the tenant's zone.
+    On(NaiveDate),
+    /// At an instant.
+    At(DateTime<Utc>),
+}
+
+impl Deadline {
+    /// Due by the end of a civil date. The name is unique within the record: `review`, `action`,
+    /// `expiry`; what follows a slash tells several of one sort apart and is not shown to people
+    /// (`acknowledgement/019abc12-…`).
+    pub fn on(name: impl Into<Cow<'static, str>>, date: NaiveDate) -> Self {
+        Self::new(name.into(), Due::On(date))
+    }
+
+    /// Due at an instant, such as 72 hours after somebody became aware. People are reminded the
+    /// warning days before it to the minute, and when it is reached.
+    pub fn at(name: impl Into<Cow<'static, str>>, instant: DateTime<Utc>) -> Self {
+        Self::new(name.into(), Due::At(instant))
+    }
+
+    fn new(name: Cow<'static, str>, due: Due) -> Self {
+        Self {
+            name,
+            due,
+            person: None,
+            roles: Roles::default(),
+            warn: None,
+            escalate: None,
+        }
+    }
+
     /// The person responsible.
-    pub person: Option<Uuid>,
-    /// Roles whose holders are reminded too.
-    pub roles: Roles,
+    pub fn for_person(self, person: Option<Uuid>) -> Self {
+        Self { person, ..self }
+    }
+
+    /// Roles whose holders are reminded besides the person.
+    pub fn for_roles(self, roles: Roles) -> Self {
+        Self { roles, ..self }
+    }
+
+    /// Days before it on which people are reminded, instead of the tenant's. A kind has them
+    /// from the standard, not from its users, so that a tenant has few different ones.
+    pub fn warn(self, days: &'static [i32]) -> Self {
+        Self {
+            warn: Some(days),
+            ..self
+        }
+    }
+
+    /// After so many days overdue the holders of these roles are told too.
+    pub fn escalate(self, days: u16, to: Roles) -> Self {
+        Self {
+            escalate: Some((days.max(1), to)),
+            ..self
+        }
+    }
 }
 
 /// A list in the body whose items have an address: `management-reviews/{id}/inputs/{type}`.

@@ -1,7 +1,7 @@
 //! What is due in a tenant, for reading.
 
 use actix_web::{get, web};
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -10,8 +10,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::ledger::Open;
-use super::routes::{page, position};
+use super::open::Open;
+use super::routes::{day, page, position};
 use crate::http::cursor::Cursors;
 use crate::http::query::Params;
 use crate::problem::Result;
@@ -41,8 +41,10 @@ pub struct DeadlineItem {
     /// Name of the deadline within the record.
     #[schema(example = "review")]
     pub name: String,
-    /// Due date.
+    /// Due date; of an instant, the date on which it falls.
     pub due_on: NaiveDate,
+    /// The instant, where it is due at one.
+    pub due_at: Option<DateTime<Utc>>,
     /// The person responsible.
     pub person_id: Option<Uuid>,
     /// Roles whose holders are reminded too.
@@ -105,15 +107,20 @@ impl std::str::FromStr for DueState {
 }
 
 impl DeadlineItem {
-    fn new(open: Open, today: NaiveDate) -> Self {
+    fn new(open: Open, today: NaiveDate, now: DateTime<Utc>) -> Self {
+        let state = match open.due_at {
+            Some(due_at) if due_at < now => DueState::Overdue,
+            _ => DueState::of(open.due_on, today),
+        };
         let Open {
             record_id,
             name,
             due_on,
-            set_on: _,
+            due_at,
             person_id,
             roles,
             record: (kind, r#ref, title),
+            ..
         } = open;
         Self {
             record_id,
@@ -122,9 +129,10 @@ impl DeadlineItem {
             title,
             name,
             due_on,
+            due_at,
             person_id,
             roles,
-            state: DueState::of(due_on, today),
+            state,
         }
     }
 }
@@ -153,21 +161,25 @@ pub(super) async fn list_deadlines(
     mut params: Params,
 ) -> Result<web::Json<DeadlinePage>> {
     let (tenant_id, limit) = (access.tenant_id(), params.limit()?);
-    let from: Option<NaiveDate> = params.take_as("from", "a date such as 2027-01-01")?;
-    let until: Option<NaiveDate> = params.take_as("until", "a date such as 2027-03-31")?;
+    let from = day(&mut params, "from")?;
+    let until = day(&mut params, "until")?;
     let state: Option<DueState> = params.take_as("state", "overdue, due_soon or open")?;
     let context = format!("deadlines|{tenant_id}|{from:?}|{until:?}|{state:?}");
     let after: Option<Position> = position(&mut params, &cursors, &context)?;
     params.finish()?;
-    let (found, today) = access
+    let (found, today, now) = access
         .read(async |tx| {
-            let today = tx.today()?;
-            let (first, last) = state.map_or((None, None), |state| state.days(today));
-            let days = [from.max(first), until.into_iter().chain(last).min()];
+            let (today, now) = (tx.today()?, tx.now());
+            let wanted = Wanted {
+                days: [from, until],
+                state,
+                today,
+                now,
+            };
             let found = tx
-                .run(async |db| due(db, tenant_id, days, after, limit + 1).await)
+                .run(async |db| due(db, tenant_id, &wanted, after, limit + 1).await)
                 .await?;
-            Ok((found, today))
+            Ok((found, today, now))
         })
         .await?;
     let (found, next_cursor) = page(found, limit, |last| {
@@ -175,16 +187,25 @@ pub(super) async fn list_deadlines(
     });
     let items = found
         .into_iter()
-        .map(|open| DeadlineItem::new(open, today))
+        .map(|open| DeadlineItem::new(open, today, now))
         .collect();
     Ok(web::Json(DeadlinePage { items, next_cursor }))
 }
 
-/// The deadlines of records that are not archived, between two days, after a position.
+/// Which deadlines are asked for.
+struct Wanted {
+    /// First and last due date.
+    days: [Option<NaiveDate>; 2],
+    state: Option<DueState>,
+    today: NaiveDate,
+    now: DateTime<Utc>,
+}
+
+/// The deadlines of records that are not archived, after a position.
 async fn due(
     db: &AsyncPgConnection,
     tenant_id: Uuid,
-    [first, last]: [Option<NaiveDate>; 2],
+    wanted: &Wanted,
     after: Option<Position>,
     limit: i64,
 ) -> QueryResult<Vec<Open>> {
@@ -200,10 +221,30 @@ async fn due(
         .limit(limit)
         .select(Open::as_select())
         .into_boxed();
-    if let Some(first) = first {
+    let (first, last) = wanted
+        .state
+        .map_or((None, None), |state| state.days(wanted.today));
+    // An instant of today may be past.
+    match wanted.state {
+        Some(DueState::Overdue) => {
+            let past = deadlines::due_at.lt(wanted.now);
+            let before = deadlines::due_on.lt(wanted.today).nullable();
+            query = query
+                .filter(deadlines::due_on.le(wanted.today))
+                .filter(before.or(past));
+        }
+        Some(DueState::DueSoon) => {
+            let to_come = deadlines::due_at.ge(wanted.now);
+            query = query.filter(deadlines::due_at.is_null().nullable().or(to_come));
+        }
+        _ => {}
+    }
+    let last = last.filter(|_| wanted.state != Some(DueState::Overdue));
+    let [from, until] = wanted.days;
+    for first in first.into_iter().chain(from) {
         query = query.filter(deadlines::due_on.ge(first));
     }
-    if let Some(last) = last {
+    for last in last.into_iter().chain(until) {
         query = query.filter(deadlines::due_on.le(last));
     }
     if let Some((due_on, record_id, name)) = after {

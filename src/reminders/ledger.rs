@@ -18,83 +18,80 @@ use futures_util::try_join;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::recipients::{self, Member};
-use super::{LEADS, Naming, Step, plan};
+use super::open::{self, Open};
+use super::plan::Step;
+use super::recipients::{self, Member, Why};
+use super::waiting::Waiting;
 use crate::jobs::Planner;
-use crate::mail::templates::{self, Reminder};
-use crate::mail::{Mail, outbox};
+use crate::mail::{Content, Mail, UNDELIVERABLE, outbox};
 use crate::problem::Result;
-use crate::schema::{deadlines, outbox as mails, records, reminders};
+use crate::schema::{deadlines, outbox as mails, reminders};
 use crate::tenancy::{Platform, Tenant, TenantTx};
 
 /// The one channel there is.
 const CHANNEL: &str = "mail";
 /// Rows of one transaction.
 const AT_ONCE: usize = 500;
-/// Days back within which the present step of any deadline lies: the widest gap between two
-/// steps is 16 days, and a change of zone shifts it by hours.
-const STEP_AGE: i64 = 20;
-/// Why a reminder is cancelled: its deadline is no longer there as it was.
-pub(super) const MET_OR_MOVED: &str = "met or moved";
-/// Why a reminder is cancelled: it waited so long that the next one has come.
-const OVERTAKEN: &str = "a later reminder has taken its place";
+/// Days back within which the present step of a deadline lies that has no days of its own: the
+/// widest gap between two steps is 16 days, the last one counts for 30, and a change of zone
+/// shifts it by hours.
+const STEP_AGE: i64 = 32;
 
 /// Plans reminders.
-pub struct Ledger {
-    naming: Naming,
-    public_url: String,
-}
+pub struct Ledger;
 
-/// A deadline with its record.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = deadlines, check_for_backend(diesel::pg::Pg))]
-pub(super) struct Open {
-    pub(super) record_id: Uuid,
-    pub(super) name: String,
-    pub(super) due_on: NaiveDate,
-    pub(super) set_on: NaiveDate,
-    pub(super) person_id: Option<Uuid>,
-    pub(super) roles: Vec<String>,
-    #[diesel(select_expression = (records::kind, records::ref_, records::title))]
-    pub(super) record: (String, String, String),
-}
-
-/// A reminder that is in the ledger: record, deadline, due date, lead, recipient.
-type Entry = (Uuid, String, NaiveDate, i32, Uuid);
-/// A reminder that waits to be sent: id, record, deadline, lead, and the deadline's due date if
-/// it still stands.
-type Waiting = (Uuid, Uuid, String, i32, Option<NaiveDate>);
+/// Columns of an [`Entry`].
+const ENTRY: EntryColumns = (
+    reminders::record_id,
+    reminders::deadline,
+    reminders::due_on,
+    reminders::due_at,
+    reminders::lead_days,
+    reminders::lead_hours,
+    reminders::recipient_id,
+);
+type EntryColumns = (
+    reminders::record_id,
+    reminders::deadline,
+    reminders::due_on,
+    reminders::due_at,
+    reminders::lead_days,
+    reminders::lead_hours,
+    reminders::recipient_id,
+);
+/// A reminder that is in the ledger: record, deadline, due date and instant, lead, recipient.
+type Entry = (
+    Uuid,
+    String,
+    NaiveDate,
+    Option<DateTime<Utc>>,
+    i32,
+    i32,
+    Uuid,
+);
 
 /// What is to be done in one tenant.
-#[derive(Default)]
 struct Change {
-    new: Vec<(Open, Step, Recipient)>,
+    new: Vec<(Open, Step, Addressee)>,
     cancel: Vec<(Uuid, &'static str)>,
 }
 
 /// A person to be reminded.
-struct Recipient {
+struct Addressee {
     id: Uuid,
     address: String,
     name: String,
+    why: Why,
 }
 
 impl Ledger {
-    /// A planner whose mails name kinds by `naming` and link below `public_url`.
-    pub fn new(naming: Naming, public_url: &str) -> Self {
-        Self {
-            naming,
-            public_url: public_url.to_owned(),
-        }
-    }
-
     async fn bring_up_to_date(&self, platform: &Platform, tenant: &Tenant) -> Result<()> {
         let mut change = read(platform, tenant).await?;
         while !change.new.is_empty() {
             let rest = change.new.split_off(change.new.len().min(AT_ONCE));
             let new = std::mem::replace(&mut change.new, rest);
             platform
-                .system(tenant.clone(), async |tx| self.add(tx, &new).await)
+                .system(tenant.clone(), async |tx| add(tx, &new).await)
                 .await?;
         }
         for cancel in change.cancel.chunks(AT_ONCE) {
@@ -104,98 +101,76 @@ impl Ledger {
         }
         Ok(())
     }
+}
 
-    /// Writes reminders, and for each that is new its mail and its event.
-    async fn add(&self, tx: &mut TenantTx<'_>, new: &[(Open, Step, Recipient)]) -> Result<()> {
-        let (tenant_id, now) = (tx.scope(), tx.now());
-        let ids: Vec<Uuid> = new.iter().map(|_| Uuid::now_v7()).collect();
-        let rows: Vec<_> = ids
-            .iter()
-            .zip(new)
-            .map(|(id, (open, step, recipient))| {
-                (
-                    reminders::tenant_id.eq(tenant_id),
-                    reminders::id.eq(*id),
-                    reminders::record_id.eq(open.record_id),
-                    reminders::deadline.eq(&open.name),
-                    reminders::due_on.eq(open.due_on),
-                    reminders::lead_days.eq(step.lead_days),
-                    reminders::recipient_id.eq(recipient.id),
-                    reminders::channel.eq(CHANNEL),
-                    reminders::state.eq("planned"),
-                    reminders::send_at.eq(step.send_at),
-                    reminders::created_at.eq(now),
-                )
-            })
-            .collect();
-        let insert = diesel::insert_into(reminders::table)
-            .values(rows)
-            .on_conflict_do_nothing()
-            .returning(reminders::id);
-        let written: HashSet<Uuid> = tx
-            .run(async |db| insert.load(&mut &*db).await)
-            .await?
-            .into_iter()
-            .collect();
-        let mut letters = Vec::with_capacity(written.len());
-        for (id, (open, step, recipient)) in ids.into_iter().zip(new) {
-            if written.contains(&id) {
-                letters.push(self.letter(tx, id, open, step, recipient)?);
-                tx.event(
-                    "planned",
-                    "reminder",
-                    id,
-                    &json!({
-                        "record_id": open.record_id,
-                        "deadline": open.name,
-                        "due_on": open.due_on,
-                        "lead_days": step.lead_days,
-                        "recipient_id": recipient.id,
-                    }),
-                )?;
-            }
-        }
-        metrics::counter!("aims_reminders_planned_total")
-            .increment(u64::try_from(letters.len()).unwrap_or_default());
-        outbox::enqueue_all(tx, letters)
-    }
-
-    fn letter(
-        &self,
-        tx: &TenantTx<'_>,
-        id: Uuid,
-        open: &Open,
-        step: &Step,
-        recipient: &Recipient,
-    ) -> Result<Mail> {
-        let tenant = tx.tenant()?;
-        let (kind, reference, title) = &open.record;
-        let names = self.naming.of(kind);
-        let content = templates::reminder(&Reminder {
-            public_url: &self.public_url,
-            tenant_id: tenant.id,
-            tenant: &tenant.name,
-            recipient: &recipient.name,
-            path: &names.path,
-            kind: &names.title,
-            record_id: open.record_id,
-            reference,
-            title,
-            deadline: &open.name,
-            due_on: open.due_on,
-            today: tx.today()?,
-        })?;
-        Ok(Mail {
-            tenant_id: Some(tenant.id),
-            reminder_id: Some(id),
-            key: format!(
-                "reminder:{}:{}:{}:{}:{}:{}:{CHANNEL}",
-                tenant.id, open.record_id, open.name, open.due_on, step.lead_days, recipient.id
-            ),
-            to: recipient.address.clone(),
-            to_name: Some(recipient.name.clone()),
-            content,
+/// Writes reminders, and for each that is new its mail and its event.
+async fn add(tx: &mut TenantTx<'_>, new: &[(Open, Step, Addressee)]) -> Result<()> {
+    let (tenant_id, now) = (tx.scope(), tx.now());
+    let ids: Vec<Uuid> = new.iter().map(|_| Uuid::now_v7()).collect();
+    let rows: Vec<_> = ids
+        .iter()
+        .zip(new)
+        .map(|(id, (open, step, to))| {
+            (
+                reminders::tenant_id.eq(tenant_id),
+                reminders::id.eq(*id),
+                reminders::record_id.eq(open.record_id),
+                reminders::deadline.eq(&open.name),
+                reminders::due_on.eq(open.due_on),
+                reminders::due_at.eq(open.due_at),
+                reminders::lead_days.eq(step.lead.days),
+                reminders::lead_hours.eq(step.lead.hours),
+                reminders::recipient_id.eq(to.id),
+                reminders::why.eq(to.why.as_str()),
+                reminders::channel.eq(CHANNEL),
+                reminders::state.eq("planned"),
+                reminders::send_at.eq(step.send_at),
+                reminders::created_at.eq(now),
+            )
         })
+        .collect();
+    let insert = diesel::insert_into(reminders::table)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .returning(reminders::id);
+    let written: HashSet<Uuid> = tx
+        .run(async |db| insert.load(&mut &*db).await)
+        .await?
+        .into_iter()
+        .collect();
+    let mut letters = Vec::with_capacity(written.len());
+    for (id, (open, step, to)) in ids.into_iter().zip(new) {
+        if written.contains(&id) {
+            letters.push(letter(tenant_id, id, to));
+            tx.event(
+                "planned",
+                "reminder",
+                id,
+                &json!({
+                    "record_id": open.record_id,
+                    "deadline": open.name,
+                    "due_on": open.due_on,
+                    "lead_days": step.lead.days,
+                    "recipient_id": to.id,
+                    "why": to.why.as_str(),
+                }),
+            )?;
+        }
+    }
+    metrics::counter!("aims_reminders_planned_total")
+        .increment(u64::try_from(letters.len()).unwrap_or_default());
+    outbox::enqueue_all(tx, letters)
+}
+
+/// The mail of a reminder; what it says is written when it is sent.
+fn letter(tenant_id: Uuid, id: Uuid, to: &Addressee) -> Mail {
+    Mail {
+        tenant_id: Some(tenant_id),
+        reminder_id: Some(id),
+        key: format!("reminder:{tenant_id}:{id}:{CHANNEL}"),
+        to: to.address.clone(),
+        to_name: Some(to.name.clone()),
+        content: Content::default(),
     }
 }
 
@@ -219,137 +194,154 @@ async fn read(platform: &Platform, tenant: &Tenant) -> Result<Change> {
         .read(async |tx| {
             tx.switch(tenant.id, Some(tenant.clone())).await?;
             let (now, today) = (tx.now(), tx.today()?);
-            let horizon = today + TimeDelta::days(i64::from(LEADS[0]) + 1);
-            let (open, members, ledger, waiting) = tx
+            let (open, members, mut ledger, older, waiting, about) = tx
                 .run(async |db| {
+                    let since = now - TimeDelta::days(STEP_AGE);
                     try_join!(
-                        open(db, tenant.id, horizon),
+                        open::to_remind(db, tenant.id, today),
                         recipients::members(db, tenant.id),
-                        recent(db, tenant.id, now - TimeDelta::days(STEP_AGE)),
-                        waiting(db, tenant.id),
+                        recent(db, tenant.id, since),
+                        of_own_days(db, tenant.id, since),
+                        waiting(db, tenant.id, now),
+                        open::of_reminders(db, tenant.id, None),
                     )
                 })
                 .await?;
-            Ok(compare(open, &members, &ledger, waiting, tenant, now))
+            ledger.extend(older);
+            Ok(Change {
+                cancel: untrue(&waiting, &about, &members, tenant, now),
+                new: missing(open, &members, ledger, tenant, now),
+            })
         })
         .await
 }
 
-/// Deadlines up to `horizon`, of records that are not archived.
-pub(super) async fn open(
-    db: &AsyncPgConnection,
-    tenant_id: Uuid,
-    horizon: NaiveDate,
-) -> QueryResult<Vec<Open>> {
-    deadlines::table
-        .inner_join(
-            records::table.on(records::tenant_id
-                .eq(deadlines::tenant_id)
-                .and(records::id.eq(deadlines::record_id))),
-        )
-        .filter(deadlines::tenant_id.eq(tenant_id))
-        .filter(deadlines::due_on.le(horizon))
-        .filter(records::archived_at.is_null())
-        .select(Open::as_select())
-        .load(&mut &*db)
-        .await
-}
-
+/// What was said lately, or will not be said again. What was cancelled may return with its cause,
+/// save what could not be delivered.
 async fn recent(
     db: &AsyncPgConnection,
     tenant_id: Uuid,
     since: DateTime<Utc>,
 ) -> QueryResult<Vec<Entry>> {
+    let standing = reminders::state
+        .ne("cancelled")
+        .or(reminders::reason.is_not_distinct_from(UNDELIVERABLE));
     reminders::table
         .filter(reminders::tenant_id.eq(tenant_id))
         .filter(reminders::send_at.ge(since))
-        .select((
-            reminders::record_id,
-            reminders::deadline,
-            reminders::due_on,
-            reminders::lead_days,
-            reminders::recipient_id,
-        ))
+        .filter(standing)
+        .select(ENTRY)
         .load(&mut &*db)
         .await
 }
 
-async fn waiting(db: &AsyncPgConnection, tenant_id: Uuid) -> QueryResult<Vec<Waiting>> {
-    reminders::table
-        .left_join(
-            deadlines::table.on(deadlines::tenant_id
-                .eq(reminders::tenant_id)
-                .and(deadlines::record_id.eq(reminders::record_id))
-                .and(deadlines::name.eq(reminders::deadline))
-                .and(deadlines::due_on.eq(reminders::due_on))),
+/// What was said longer ago of deadlines with days of their own, whose steps may be far apart.
+async fn of_own_days(
+    db: &AsyncPgConnection,
+    tenant_id: Uuid,
+    before: DateTime<Utc>,
+) -> QueryResult<Vec<Entry>> {
+    let standing = reminders::state
+        .ne("cancelled")
+        .or(reminders::reason.is_not_distinct_from(UNDELIVERABLE));
+    deadlines::table
+        .inner_join(
+            reminders::table.on(reminders::tenant_id
+                .eq(deadlines::tenant_id)
+                .and(reminders::record_id.eq(deadlines::record_id))
+                .and(reminders::deadline.eq(deadlines::name))
+                .and(reminders::due_on.eq(deadlines::due_on))),
         )
+        .filter(deadlines::tenant_id.eq(tenant_id))
+        .filter(deadlines::warn.is_not_null())
+        .filter(reminders::send_at.lt(before))
+        .filter(standing)
+        .select(ENTRY)
+        .load(&mut &*db)
+        .await
+}
+
+/// What is planned and has come, by the clock of this process: another's may be ahead.
+async fn waiting(
+    db: &AsyncPgConnection,
+    tenant_id: Uuid,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<Waiting>> {
+    reminders::table
         .filter(reminders::tenant_id.eq(tenant_id))
         .filter(reminders::state.eq("planned"))
-        .select((
-            reminders::id,
-            reminders::record_id,
-            reminders::deadline,
-            reminders::lead_days,
-            deadlines::due_on.nullable(),
-        ))
+        .filter(reminders::send_at.le(now))
+        .select(Waiting::as_select())
         .load(&mut &*db)
         .await
 }
 
-/// What is due and not in the ledger, and what in it is no longer true.
-fn compare(
-    open: Vec<Open>,
+/// What waits in the ledger and is no longer true, and why.
+fn untrue(
+    waiting: &[Waiting],
+    about: &[Open],
     members: &[Member],
-    ledger: &[Entry],
-    waiting: Vec<Waiting>,
     tenant: &Tenant,
     now: DateTime<Utc>,
-) -> Change {
-    let today = now.with_timezone(&tenant.zone).date_naive();
-    let known: HashSet<(Uuid, &str, NaiveDate, i32, Uuid)> = ledger
-        .iter()
-        .map(|(record, name, due, lead, who)| (*record, name.as_str(), *due, *lead, *who))
-        .collect();
-    let mut change = Change::default();
-    let mut present: HashMap<(Uuid, String), i32> = HashMap::new();
-    for open in open {
-        let Some(step) = plan::current(open.due_on, open.set_on, tenant.zone, now) else {
-            continue;
-        };
-        for member in recipients::of(members, open.person_id, &open.roles, today) {
-            let key = (
-                open.record_id,
-                open.name.as_str(),
-                open.due_on,
-                step.lead_days,
-                member.user_id,
-            );
-            if member.wants_mail() && !known.contains(&key) {
-                change
-                    .new
-                    .push((open.clone(), step, Recipient::from(member)));
-            }
-        }
-        present.insert((open.record_id, open.name), step.lead_days);
+) -> Vec<(Uuid, &'static str)> {
+    let mut by_record: HashMap<Uuid, Vec<&Open>> = HashMap::new();
+    for open in about {
+        by_record.entry(open.record_id).or_default().push(open);
     }
-    for (id, record, name, lead, due) in waiting {
-        let overtaken = || present.get(&(record, name)).is_some_and(|now| *now < lead);
-        match due {
-            None => change.cancel.push((id, MET_OR_MOVED)),
-            Some(_) if overtaken() => change.cancel.push((id, OVERTAKEN)),
-            Some(_) => {}
-        }
-    }
-    change
+    let judge = |reminder: &Waiting| {
+        let of_record = by_record.get(&reminder.record_id);
+        let deadlines = of_record.into_iter().flatten().copied();
+        let judged = reminder.judge(deadlines, members, tenant.zone, now);
+        judged.err().map(|reason| (reminder.id, reason))
+    };
+    waiting.iter().filter_map(judge).collect()
 }
 
-impl From<&Member> for Recipient {
-    fn from(member: &Member) -> Self {
-        let (address, name, _) = &member.account;
+/// What is due and not in the ledger.
+fn missing(
+    open: Vec<Open>,
+    members: &[Member],
+    ledger: Vec<Entry>,
+    tenant: &Tenant,
+    now: DateTime<Utc>,
+) -> Vec<(Open, Step, Addressee)> {
+    let mut missing = Vec::new();
+    let known: HashSet<Entry> = ledger.into_iter().collect();
+    let today = now.with_timezone(&tenant.zone).date_naive();
+    for open in open {
+        let Some(step) = open.schedule().current(tenant.zone, now) else {
+            continue;
+        };
+        let key = |person| {
+            let (record, name) = (open.record_id, open.name.clone());
+            let (due_on, due_at) = (open.due_on, open.due_at);
+            let lead = step.lead;
+            (record, name, due_on, due_at, lead.days, lead.hours, person)
+        };
+        let new: Vec<_> = recipients::of(members, &open, &step, today)
+            .into_iter()
+            .filter(|to| {
+                // Who was not there yet is not told of what was said before.
+                let joined_on = to.since.with_timezone(&tenant.zone).date_naive();
+                to.since <= step.send_at || joined_on <= open.set_on
+            })
+            .filter(|to| !known.contains(&key(to.member.user_id)))
+            .collect();
+        for to in new {
+            missing.push((open.clone(), step, to.into()));
+        }
+    }
+    missing
+}
+
+impl From<recipients::Recipient<'_>> for Addressee {
+    fn from(recipient: recipients::Recipient<'_>) -> Self {
+        let (address, name, _) = &recipient.member.account;
         Self {
-            id: member.user_id,
+            id: recipient.member.user_id,
             address: address.clone(),
             name: name.clone(),
+            why: recipient.why,
         }
     }
 }

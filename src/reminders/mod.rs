@@ -3,26 +3,32 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `plan.rs` | when is somebody reminded of a due date? (pure) |
-//! | `recipients.rs` | who is reminded? |
+//! | `plan.rs` | when is somebody reminded of something due? (pure) |
+//! | `recipients.rs` | who is reminded, and why? |
+//! | `reading.rs` | who may be told the title of a record? |
+//! | `open.rs` | which deadlines stand? |
 //! | `ledger.rs` | what is due now and not yet in the ledger, and what in it is no longer true? |
-//! | `recheck.rs` | is a reminder still true at the moment of sending? |
+//! | `waiting.rs` | is a reminder that waits still true? |
+//! | `recheck.rs` | does a reminder go at the moment of sending, and what does it say? |
 //! | `routes.rs` | what can be read of it? |
 //! | `deadlines.rs` | what is due? |
 //! | `preview.rs` | what would be sent until some day? |
 
 mod deadlines;
 mod ledger;
+mod open;
 mod plan;
 mod preview;
+mod reading;
 mod recheck;
 mod recipients;
 mod routes;
+mod waiting;
 
 use std::sync::Arc;
 
 pub use ledger::Ledger;
-pub use plan::{LEADS, Step, current, instant, steps};
+pub use plan::instant;
 pub use recheck::Recheck;
 pub use routes::routes;
 

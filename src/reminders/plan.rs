@@ -1,17 +1,29 @@
-//! When somebody is reminded of a due date: a pure function of dates, zone and instant.
+//! When somebody is reminded of something due: a pure function of dates, zone and instant.
 //!
-//! Reminders go out at 08:00 in the tenant's zone, 30, 14, 7, 1 and 0 days before the due date
-//! and every week after it. At any instant only the latest of these steps counts: after an
-//! outage the earlier ones are not made up for. Steps before the day the due date was set do not
+//! Reminders go out on the deadline's warning days, on four weeks after it, and when it is
+//! escalated; then there is silence. What is due by the end of a day is mentioned at 08:00 in the
+//! tenant's zone; what is due at an instant whole days before it to the minute, six hours before
+//! it, and when it is reached. At any instant only the latest of these steps counts: after an
+//! outage the earlier ones are not made up for. Steps before the day the date was set do not
 //! count either.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-/// Days before the due date, from the earliest.
-pub const LEADS: [i32; 5] = [30, 14, 7, 1, 0];
-/// Days between reminders of what is overdue.
-const OVERDUE_EVERY: i32 = 7;
+use crate::tenancy::{Role, Roles};
+
+/// Days before a deadline on which people are reminded, unless it has its own; the earliest first.
+pub(super) const WARN: [i32; 5] = [30, 14, 7, 1, 0];
+/// Hours before an instant at which people are reminded besides.
+const WARN_HOURS: i32 = 6;
+/// Days overdue at which people are reminded.
+const OVERDUE: [i32; 4] = [7, 14, 21, 28];
+/// Days overdue after which others are told, unless the deadline says so itself.
+const ESCALATE_AFTER: i32 = 35;
+/// Who is told then.
+pub(super) const ESCALATE_TO: Roles = Roles::of(&[Role::AimsManager, Role::TopManagement]);
+/// How long the last step counts: whoever was away for longer need not be told of it.
+pub(super) const LAST_COUNTS: TimeDelta = TimeDelta::days(30);
 /// Minutes after which the search for the end of a gap is given up; the longest in the tz
 /// database are days left out at the date line.
 const GAP_MOST: i64 = 3 * 24 * 60;
@@ -21,61 +33,125 @@ fn send_time() -> NaiveTime {
     NaiveTime::from_hms_opt(8, 0, 0).unwrap_or_default()
 }
 
-/// One reminder of a due date.
+/// How long before something is due; what comes later is smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Lead {
+    /// Days; negative when overdue.
+    pub(super) days: i32,
+    /// Hours besides.
+    pub(super) hours: i32,
+}
+
+/// What decides when people are reminded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schedule<'a> {
+    pub(super) due_on: NaiveDate,
+    pub(super) due_at: Option<DateTime<Utc>>,
+    /// Civil date since which it is due then.
+    pub(super) set_on: NaiveDate,
+    /// Its own warning days.
+    pub(super) warn: Option<&'a [i32]>,
+    /// Its own days overdue after which it is escalated.
+    pub(super) escalate_after: Option<i32>,
+}
+
+/// One reminder of something due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// Days before the due date; negative when overdue.
-    pub lead_days: i32,
+pub(super) struct Step {
+    pub(super) lead: Lead,
     /// Civil date.
-    pub on: NaiveDate,
+    pub(super) on: NaiveDate,
     /// When it goes out.
-    pub send_at: DateTime<Utc>,
+    pub(super) send_at: DateTime<Utc>,
+    /// Whether others are told too.
+    pub(super) escalated: bool,
 }
 
-/// All steps of a due date, from the earliest; they end with the calendar.
-pub fn steps(due_on: NaiveDate, set_on: NaiveDate, zone: Tz) -> impl Iterator<Item = Step> {
-    let overdue = (1..).map(|weeks: i32| weeks.saturating_mul(-OVERDUE_EVERY));
-    LEADS
-        .into_iter()
-        .chain(overdue)
-        .map_while(move |lead| step(due_on, lead, zone))
-        .filter(move |step| step.on >= set_on)
-}
-
-/// The step that counts at `now`: the latest that has come.
-pub fn current(due_on: NaiveDate, set_on: NaiveDate, zone: Tz, now: DateTime<Utc>) -> Option<Step> {
-    let today = now.with_timezone(&zone).date_naive();
-    let mut lead = lead_by(due_on, today)?;
-    let mut found = step(due_on, lead, zone)?;
-    while found.send_at > now {
-        lead = lead_by(due_on, found.on.pred_opt()?)?;
-        found = step(due_on, lead, zone)?;
+impl Lead {
+    pub(super) const fn days(days: i32) -> Self {
+        Self { days, hours: 0 }
     }
-    (found.on >= set_on).then_some(found)
-}
 
-/// The latest lead whose day is not after `day`.
-fn lead_by(due_on: NaiveDate, day: NaiveDate) -> Option<i32> {
-    let left = i32::try_from((due_on - day).num_days()).ok()?;
-    if left <= -OVERDUE_EVERY {
-        return Some(left / OVERDUE_EVERY * OVERDUE_EVERY);
+    pub(super) fn length(self) -> TimeDelta {
+        TimeDelta::days(self.days.into()) + TimeDelta::hours(self.hours.into())
     }
-    LEADS.into_iter().rfind(|lead| *lead >= left)
 }
 
-fn step(due_on: NaiveDate, lead_days: i32, zone: Tz) -> Option<Step> {
-    let on = due_on.checked_sub_signed(TimeDelta::days(lead_days.into()))?;
-    Some(Step {
-        lead_days,
-        on,
-        send_at: instant(on, zone)?,
-    })
+/// All leads of deadlines with these warning days and this escalation, from the earliest.
+pub(super) fn leads(warn: Option<&[i32]>, escalate_after: Option<i32>, instant: bool) -> Vec<Lead> {
+    let escalation = escalate_after.unwrap_or(ESCALATE_AFTER);
+    let overdue = OVERDUE.iter().chain([&escalation]).map(|days| -days);
+    let days = warn.unwrap_or(&WARN).iter().copied().chain(overdue);
+    let mut leads: Vec<Lead> = days.map(Lead::days).collect();
+    if instant {
+        leads.push(Lead::days(0));
+        leads.push(Lead {
+            days: 0,
+            hours: WARN_HOURS,
+        });
+    }
+    leads.sort_unstable_by(|one, other| other.cmp(one));
+    leads.dedup();
+    leads
 }
 
-/// When reminders of a civil date go out: 08:00 there; the first valid instant after it where
-/// clocks are put forward over it, the first of the two where they are put back.
+impl Schedule<'_> {
+    /// All steps, from the earliest.
+    pub(super) fn steps(&self, zone: Tz) -> Vec<Step> {
+        leads(self.warn, self.escalate_after, self.due_at.is_some())
+            .into_iter()
+            .filter_map(|lead| self.step(lead, zone))
+            .filter(|step| step.on >= self.set_on)
+            .collect()
+    }
+
+    /// The step that counts at `now`: the latest that has come.
+    pub(super) fn current(&self, zone: Tz, now: DateTime<Utc>) -> Option<Step> {
+        let steps = self.steps(zone);
+        let last = steps.last().map(|step| step.lead);
+        let current = steps.into_iter().rfind(|step| step.send_at <= now)?;
+        let over = Some(current.lead) == last && now - current.send_at > LAST_COUNTS;
+        (!over).then_some(current)
+    }
+
+    /// The step so long before, whether it counts or not; none beyond the calendar.
+    pub(super) fn step(&self, lead: Lead, zone: Tz) -> Option<Step> {
+        let (on, send_at) = match self.due_at {
+            Some(due_at) => {
+                let send_at = due_at.checked_sub_signed(lead.length())?;
+                (send_at.with_timezone(&zone).date_naive(), send_at)
+            }
+            None => {
+                let on = self
+                    .due_on
+                    .checked_sub_signed(TimeDelta::days(lead.days.into()))?;
+                (on, instant(on, zone)?)
+            }
+        };
+        let escalation = self.escalate_after.unwrap_or(ESCALATE_AFTER);
+        Some(Step {
+            lead,
+            on,
+            send_at,
+            escalated: -lead.days >= escalation,
+        })
+    }
+}
+
+/// When reminders of a civil date go out: 08:00 there.
 pub fn instant(on: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
-    let wanted = on.and_time(send_time());
+    local(on, send_time(), zone)
+}
+
+/// When a civil date begins.
+pub(super) fn midnight(on: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    local(on, NaiveTime::MIN, zone)
+}
+
+/// A local time: the first valid instant after it where clocks are put forward over it, the first
+/// of the two where they are put back.
+fn local(on: NaiveDate, time: NaiveTime, zone: Tz) -> Option<DateTime<Utc>> {
+    let wanted = on.and_time(time);
     (0..=GAP_MOST)
         .filter_map(|minutes| wanted.checked_add_signed(TimeDelta::minutes(minutes)))
         .find_map(|local| zone.from_local_datetime(&local).earliest())
@@ -87,6 +163,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const ZONE: Tz = Tz::Europe__Berlin;
+
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
     }
@@ -95,12 +173,24 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn by_date(due: &str, set: &str) -> Schedule<'static> {
+        Schedule {
+            due_on: day(due),
+            due_at: None,
+            set_on: day(set),
+            warn: None,
+            escalate_after: None,
+        }
+    }
+
     fn lead_at(due: &str, set: &str, now: &str) -> Option<i32> {
-        current(day(due), day(set), Tz::Europe__Berlin, at(now)).map(|step| step.lead_days)
+        by_date(due, set)
+            .current(ZONE, at(now))
+            .map(|step| step.lead.days)
     }
 
     #[test]
-    fn only_the_latest_step_counts() {
+    fn only_the_latest_step_counts_and_nagging_ends() {
         let (due, set) = ("2027-03-01", "2026-01-01");
         for (now, lead) in [
             ("2027-01-30T06:59:59Z", None),
@@ -113,6 +203,10 @@ mod tests {
             ("2027-03-08T06:59:59Z", Some(0)),
             ("2027-03-08T07:00:00Z", Some(-7)),
             ("2027-03-31T06:00:00Z", Some(-28)),
+            ("2027-04-05T06:00:00Z", Some(-35)),
+            ("2027-05-05T06:00:00Z", Some(-35)),
+            ("2027-05-05T06:00:01Z", None),
+            ("2099-01-01T00:00:00Z", None),
         ] {
             assert_eq!(lead_at(due, set, now), lead, "{now}");
         }
@@ -126,6 +220,61 @@ mod tests {
         assert_eq!(lead_at(due, "2027-02-22", "2027-02-22T12:00:00Z"), Some(7));
         assert_eq!(lead_at(due, "2027-03-05", "2027-03-05T12:00:00Z"), None);
         assert_eq!(lead_at(due, "2027-03-05", "2027-03-08T12:00:00Z"), Some(-7));
+        assert!(by_date("1900-01-01", "2027-01-01").steps(ZONE).is_empty());
+    }
+
+    #[test]
+    fn a_deadline_has_its_own_days_and_escalation() {
+        let certificate = Schedule {
+            warn: Some(&[180, 90, 30]),
+            escalate_after: Some(10),
+            ..by_date("2027-12-31", "2026-01-01")
+        };
+
+        let steps: Vec<_> = certificate
+            .steps(ZONE)
+            .iter()
+            .map(|step| (step.lead.days, step.escalated))
+            .collect();
+
+        assert_eq!(
+            steps,
+            [
+                (180, false),
+                (90, false),
+                (30, false),
+                (-7, false),
+                (-10, true),
+                (-14, true),
+                (-21, true),
+                (-28, true)
+            ]
+        );
+    }
+
+    #[test]
+    fn an_instant_is_mentioned_before_it_to_the_minute_and_when_it_is_reached() {
+        let notice = Schedule {
+            due_at: Some(at("2027-03-03T22:40:00Z")),
+            ..by_date("2027-03-03", "2027-02-28")
+        };
+
+        let said: Vec<_> = notice
+            .steps(ZONE)
+            .iter()
+            .map(|step| step.send_at.to_rfc3339())
+            .take(4)
+            .collect();
+
+        assert_eq!(
+            said,
+            [
+                "2027-03-02T22:40:00+00:00",
+                "2027-03-03T16:40:00+00:00",
+                "2027-03-03T22:40:00+00:00",
+                "2027-03-10T22:40:00+00:00"
+            ]
+        );
     }
 
     #[test]
@@ -160,19 +309,26 @@ mod tests {
             zone in 0..chrono_tz::TZ_VARIANTS.len(),
             due in 0..3_650_i64,
             set in -60..400_i64,
-            minutes in -60 * 1_440..200 * 1_440_i64,
+            minutes in -60 * 1_440..60 * 1_440_i64,
+            instant in proptest::bool::ANY,
         ) {
             let zone = chrono_tz::TZ_VARIANTS[zone];
             let due_on = day("2025-01-01") + TimeDelta::days(due);
-            let set_on = due_on - TimeDelta::days(set);
-            let now = due_on.and_time(NaiveTime::MIN).and_utc() + TimeDelta::minutes(minutes);
+            let midnight = due_on.and_time(NaiveTime::MIN).and_utc();
+            let schedule = Schedule {
+                due_on,
+                due_at: instant.then_some(midnight),
+                set_on: due_on - TimeDelta::days(set),
+                warn: None,
+                escalate_after: None,
+            };
+            let now = midnight + TimeDelta::minutes(minutes);
 
-            let found = current(due_on, set_on, zone, now);
+            let steps = schedule.steps(zone);
 
-            let expected = steps(due_on, set_on, zone)
-                .take_while(|step| step.send_at <= now)
-                .last();
-            prop_assert_eq!(found, expected);
+            prop_assert!(steps.is_sorted_by(|one, other| one.send_at < other.send_at));
+            let expected = steps.into_iter().take_while(|step| step.send_at <= now).last();
+            prop_assert_eq!(schedule.current(zone, now), expected);
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Looks at a reminder once more at the moment of sending, and notes what became of it.
+//! Judges a reminder at the moment of sending, writes what its mail says then, and notes what
+//! became of it.
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
@@ -12,34 +13,150 @@ use futures_util::{FutureExt, try_join};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::ledger::MET_OR_MOVED;
-use super::recipients::{self, Member};
-use crate::mail::{Fate, Occasion};
+use super::Naming;
+use super::open::{self, Open};
+use super::recipients::{self, Member, Recipient, Why};
+use super::waiting::Waiting;
+use crate::mail::templates::{self, Reason, Reminder};
+use crate::mail::{Fate, Judgement, Occasion};
 use crate::problem::Result;
-use crate::schema::{deadlines, reminders, tenants};
+use crate::schema::{reminders, tenants};
 use crate::tenancy::{Platform, TenantTx};
 
-/// Why a reminder is cancelled: the recipient does not belong to the tenant any more.
-const HAS_LEFT: &str = "recipient has left";
-/// Why a reminder is cancelled: the recipient does not want mail.
-const SWITCHED_OFF: &str = "mail switched off";
 /// Why a mail is cancelled: its reminder is no longer waiting.
 const NOT_WAITING: &str = "the reminder is no longer planned";
+/// Why a reminder is cancelled: nothing goes out while the tenant is paused.
+const PAUSED: &str = "the organisation is paused";
+/// Why a reminder is cancelled: the tenant is archived.
+const ARCHIVED: &str = "the organisation is archived";
 
 /// Knows the ledger behind mails that are about to be sent.
-pub struct Recheck;
+pub struct Recheck {
+    naming: Naming,
+    public_url: String,
+}
 
-/// A reminder as it is now: id, recipient, state, the deadline's due date if it still stands,
-/// and the tenant's zone.
-type Present = (Uuid, Uuid, String, Option<NaiveDate>, String);
+/// A tenant and its mails that are about to be sent, as they are now.
+struct Place {
+    id: Uuid,
+    name: String,
+    zone: Tz,
+    stage: String,
+    waiting: Vec<Waiting>,
+    deadlines: Vec<Open>,
+    members: Vec<Member>,
+}
+
+impl Recheck {
+    /// Mails name kinds by `naming` and link below `public_url`.
+    pub fn new(naming: Naming, public_url: &str) -> Self {
+        Self {
+            naming,
+            public_url: public_url.to_owned(),
+        }
+    }
+
+    async fn judge_all(
+        &self,
+        platform: &Platform,
+        mails: &[(Uuid, Uuid)],
+    ) -> Result<HashMap<Uuid, Judgement>> {
+        let mut wanted: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
+        for (tenant, reminder) in mails {
+            wanted.entry(*tenant).or_default().push(*reminder);
+        }
+        let tenants: Vec<Uuid> = wanted.keys().copied().collect();
+        let wanted = &wanted;
+        let (places, now) = platform
+            .read(async |tx| {
+                let now = tx.now();
+                let found = tx
+                    .visit(&tenants, async |db, tenant| {
+                        let ids = wanted.get(&tenant).cloned().unwrap_or_default();
+                        place(db, tenant, ids).await
+                    })
+                    .await?;
+                Ok((found, now))
+            })
+            .await?;
+        let mut judged: HashMap<Uuid, Judgement> = mails
+            .iter()
+            .map(|(_, id)| (*id, Judgement::Cancelled(NOT_WAITING)))
+            .collect();
+        for place in &places {
+            for reminder in &place.waiting {
+                judged.insert(reminder.id, self.judge_one(place, reminder, now)?);
+            }
+        }
+        Ok(judged)
+    }
+
+    fn judge_one(
+        &self,
+        place: &Place,
+        reminder: &Waiting,
+        now: DateTime<Utc>,
+    ) -> Result<Judgement> {
+        match place.stage.as_str() {
+            "paused" => return Ok(Judgement::Cancelled(PAUSED)),
+            "archived" => return Ok(Judgement::Cancelled(ARCHIVED)),
+            _ => {}
+        }
+        match reminder.judge(&place.deadlines, &place.members, place.zone, now) {
+            Err(reason) => Ok(Judgement::Cancelled(reason)),
+            Ok((open, recipient)) => self.write(place, open, &recipient, now),
+        }
+    }
+
+    /// What the mail says now.
+    fn write(
+        &self,
+        place: &Place,
+        open: &Open,
+        recipient: &Recipient<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Judgement> {
+        let (kind, reference, title) = &open.record;
+        let (to, to_name, _) = &recipient.member.account;
+        let names = self.naming.of(kind);
+        let today = now.with_timezone(&place.zone).date_naive();
+        let reads = recipients::may_read(&place.members, recipient.member.user_id, open, today);
+        let content = templates::reminder(&Reminder {
+            public_url: &self.public_url,
+            tenant_id: place.id,
+            tenant: &place.name,
+            recipient: to_name,
+            path: &names.path,
+            kind: &names.title,
+            record_id: open.record_id,
+            reference,
+            title: reads.then_some(title),
+            deadline: &open.name,
+            due_on: open.due_on,
+            due_at: open.due_at,
+            now,
+            zone: place.zone,
+            reason: match recipient.why {
+                Why::Responsible => Reason::Responsible,
+                Why::NobodyLeft => Reason::NobodyLeft,
+                Why::Escalated => Reason::Escalated,
+            },
+        })?;
+        Ok(Judgement::Goes {
+            to: to.clone(),
+            to_name: to_name.clone(),
+            content,
+        })
+    }
+}
 
 impl Occasion for Recheck {
-    fn outdated<'a>(
+    fn judge<'a>(
         &'a self,
         platform: &'a Platform,
         mails: &'a [(Uuid, Uuid)],
-    ) -> LocalBoxFuture<'a, Result<HashMap<Uuid, String>>> {
-        outdated(platform, mails).boxed_local()
+    ) -> LocalBoxFuture<'a, Result<HashMap<Uuid, Judgement>>> {
+        self.judge_all(platform, mails).boxed_local()
     }
 
     fn settle(&self, tx: &mut TenantTx<'_>, fates: &[(Uuid, Fate)]) -> Result<()> {
@@ -62,89 +179,33 @@ impl Occasion for Recheck {
     }
 }
 
-async fn outdated(platform: &Platform, mails: &[(Uuid, Uuid)]) -> Result<HashMap<Uuid, String>> {
-    let mut wanted: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
-    for (tenant, reminder) in mails {
-        wanted.entry(*tenant).or_default().push(*reminder);
-    }
-    let tenants: Vec<Uuid> = wanted.keys().copied().collect();
-    let wanted = &wanted;
-    platform
-        .read(async |tx| {
-            let now = tx.now();
-            let found = tx
-                .visit(&tenants, async |db, tenant| {
-                    let ids = wanted.get(&tenant).cloned().unwrap_or_default();
-                    try_join!(present(db, tenant, ids), recipients::members(db, tenant))
-                })
-                .await?;
-            let mut standing: HashMap<Uuid, Option<&'static str>> = HashMap::new();
-            for (present, members) in &found {
-                let judged = present
-                    .iter()
-                    .map(|reminder| (reminder.0, fault(reminder, members, now)));
-                standing.extend(judged);
-            }
-            Ok(mails
-                .iter()
-                .filter_map(|(_, id)| match standing.get(id) {
-                    Some(fault) => fault.map(|reason| (*id, reason.to_owned())),
-                    None => Some((*id, NOT_WAITING.to_owned())),
-                })
-                .collect())
-        })
-        .await
-}
-
-async fn present(
-    db: &AsyncPgConnection,
-    tenant_id: Uuid,
-    ids: Vec<Uuid>,
-) -> QueryResult<Vec<Present>> {
-    reminders::table
-        .inner_join(tenants::table.on(tenants::id.eq(reminders::tenant_id)))
-        .left_join(
-            deadlines::table.on(deadlines::tenant_id
-                .eq(reminders::tenant_id)
-                .and(deadlines::record_id.eq(reminders::record_id))
-                .and(deadlines::name.eq(reminders::deadline))
-                .and(deadlines::due_on.eq(reminders::due_on))),
-        )
+/// A tenant with those of its reminders that are planned, and what they are about.
+async fn place(db: &AsyncPgConnection, tenant_id: Uuid, ids: Vec<Uuid>) -> QueryResult<Place> {
+    let waiting = reminders::table
         .filter(reminders::tenant_id.eq(tenant_id))
-        .filter(reminders::id.eq_any(ids))
-        .select((
-            reminders::id,
-            reminders::recipient_id,
-            reminders::state,
-            deadlines::due_on.nullable(),
-            tenants::time_zone,
-        ))
-        .load(&mut &*db)
-        .await
-}
-
-/// Why a reminder must not be sent, if so.
-fn fault(
-    (_, recipient, state, due_on, zone): &Present,
-    members: &[Member],
-    now: DateTime<Utc>,
-) -> Option<&'static str> {
-    let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
-    let today = now.with_timezone(&zone).date_naive();
-    let member = members
-        .iter()
-        .find(|member| member.user_id == *recipient && member.holds(today));
-    if state != "planned" {
-        return Some(NOT_WAITING);
-    }
-    if due_on.is_none() {
-        return Some(MET_OR_MOVED);
-    }
-    match member {
-        None => Some(HAS_LEFT),
-        Some(member) if !member.wants_mail() => Some(SWITCHED_OFF),
-        Some(_) => None,
-    }
+        .filter(reminders::id.eq_any(ids.clone()))
+        .filter(reminders::state.eq("planned"))
+        .select(Waiting::as_select());
+    let tenant =
+        tenants::table
+            .find(tenant_id)
+            .select((tenants::name, tenants::time_zone, tenants::stage));
+    let (waiting, deadlines, members, tenant) = try_join!(
+        waiting.load(&mut &*db),
+        open::of_reminders(db, tenant_id, Some(ids)),
+        recipients::members(db, tenant_id),
+        tenant.first::<(String, String, String)>(&mut &*db),
+    )?;
+    let (name, zone, stage) = tenant;
+    Ok(Place {
+        id: tenant_id,
+        name,
+        zone: zone.parse().unwrap_or(Tz::UTC),
+        stage,
+        waiting,
+        deadlines,
+        members,
+    })
 }
 
 /// Queues the end of reminders of the transaction's tenant that are still planned.

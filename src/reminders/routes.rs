@@ -1,9 +1,12 @@
 //! The ledger, and what it will hold, for reading.
 
+use std::cmp::Reverse;
+
 use actix_web::{get, web};
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use futures_util::future::try_join_all;
 use futures_util::try_join;
 use serde::Serialize;
 use serde_json::json;
@@ -11,12 +14,13 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::preview::{self, PreviewItem};
-use super::{LEADS, deadlines, ledger, recipients};
+use super::preview::{self, Position, PreviewItem, Span};
+use super::{deadlines, recipients};
 use crate::http::cursor::Cursors;
 use crate::http::query::{Params, fault};
+use crate::jobs::QUIET_STAGES;
 use crate::problem::{Problem, Result};
-use crate::schema::{records, reminders};
+use crate::schema::{records, reminders, tenants};
 use crate::tenancy::{Access, Reads};
 
 /// States of a reminder.
@@ -25,6 +29,9 @@ const STATES: [&str; 3] = ["planned", "sent", "cancelled"];
 const PREVIEW_MOST: i64 = 400;
 /// Days ahead that a preview looks when the client does not say.
 const PREVIEW_DEFAULT: i64 = 90;
+
+/// Steps looked at for a page of a preview beyond its size, as some reach nobody.
+const SPARE: i64 = 50;
 
 /// Mounts the routes.
 pub fn routes(cfg: &mut ServiceConfig<'_>) {
@@ -58,10 +65,18 @@ pub struct ReminderItem {
     pub deadline: String,
     /// Due date it is about.
     pub due_on: NaiveDate,
+    /// The instant it is about, where there is one.
+    pub due_at: Option<DateTime<Utc>>,
     /// Days before the due date; negative when overdue.
     pub lead_days: i32,
+    /// Hours besides, before what is due at an instant.
+    pub lead_hours: i32,
     /// Who gets it.
     pub recipient_id: Uuid,
+    /// `responsible`, `nobody_left` (stands in, because nobody responsible can be reached) or
+    /// `escalated` (overdue for too long).
+    #[schema(example = "responsible")]
+    pub why: String,
     /// How: `mail`.
     #[schema(example = "mail")]
     pub channel: String,
@@ -111,6 +126,18 @@ pub(super) fn page<T>(
     (items, next)
 }
 
+/// A date among the parameters, as strict as those of records.
+pub(super) fn day(params: &mut Params, name: &str) -> Result<Option<NaiveDate>> {
+    let wanted = "a date from 1900 to 2200, such as 2027-01-31";
+    let Some(text) = params.take(name) else {
+        return Ok(None);
+    };
+    let day = text.parse::<NaiveDate>().ok();
+    day.filter(|day| day.to_string() == text && (1900..=2200).contains(&day.year()))
+        .map(Some)
+        .ok_or_else(|| fault(name, &format!("must be {wanted}")))
+}
+
 /// The position a client came back with.
 pub(super) fn position<T: serde::de::DeserializeOwned>(
     params: &mut Params,
@@ -129,7 +156,9 @@ fn states(params: &mut Params) -> Result<Vec<String>> {
     let Some(wanted) = params.take("state") else {
         return Ok(STATES.map(str::to_owned).to_vec());
     };
-    let wanted: Vec<String> = wanted.split(',').map(str::to_owned).collect();
+    let mut wanted: Vec<String> = wanted.split(',').map(str::to_owned).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
     match wanted.iter().all(|state| STATES.contains(&state.as_str())) {
         true => Ok(wanted),
         false => Err(fault("state", "must be planned, sent or cancelled")),
@@ -162,21 +191,36 @@ async fn list_reminders(
     let context = format!("reminders|{tenant_id}|{}", states.join(","));
     let before: Option<Uuid> = position(&mut params, &cursors, &context)?;
     params.finish()?;
-    let query = reminders::table
-        .inner_join(
-            records::table.on(records::tenant_id
-                .eq(reminders::tenant_id)
-                .and(records::id.eq(reminders::record_id))),
-        )
-        .filter(reminders::tenant_id.eq(tenant_id))
-        .filter(reminders::state.eq_any(states))
-        .filter(reminders::id.lt(before.unwrap_or(Uuid::max())))
-        .order(reminders::id.desc())
-        .limit(limit + 1)
-        .select(ReminderItem::as_select());
-    let found = access
-        .read(async |tx| tx.run(async |db| query.load(&mut &*db).await).await)
+    let of_state = |state: String| {
+        reminders::table
+            .inner_join(
+                records::table.on(records::tenant_id
+                    .eq(reminders::tenant_id)
+                    .and(records::id.eq(reminders::record_id))),
+            )
+            .filter(reminders::tenant_id.eq(tenant_id))
+            .filter(reminders::state.eq(state))
+            .filter(reminders::id.lt(before.unwrap_or(Uuid::max())))
+            .order(reminders::id.desc())
+            .limit(limit + 1)
+            .select(ReminderItem::as_select())
+    };
+    // One index for each state, so that a rare one is found among many others.
+    let queries: Vec<_> = states.into_iter().map(of_state).collect();
+    let mut found: Vec<ReminderItem> = access
+        .read(async |tx| {
+            let found = tx
+                .run(async |db| {
+                    let loads = queries
+                        .into_iter()
+                        .map(async |query| query.load(&mut &*db).await);
+                    try_join_all(loads).await
+                })
+                .await?;
+            Ok(found.into_iter().flatten().collect())
+        })
         .await?;
+    found.sort_unstable_by_key(|item| Reverse(item.id));
     let (items, next_cursor) = page(found, limit, |last: &ReminderItem| {
         cursors.seal(&context, &json!(last.id))
     });
@@ -186,7 +230,8 @@ async fn list_reminders(
 /// Preview reminders
 ///
 /// What would be sent from now until a day, at most 400 days ahead, if everything stayed as it
-/// is: nothing is met, nobody joins or leaves.
+/// is: nothing is met, nobody joins or leaves. A page may hold fewer reminders than asked for
+/// while there are more.
 #[utoipa::path(
     tag = "Reminders",
     operation_id = "preview_reminders",
@@ -206,12 +251,13 @@ async fn preview_reminders(
     mut params: Params,
 ) -> Result<web::Json<PreviewPage>> {
     let (tenant_id, limit) = (access.tenant_id(), params.limit()?);
-    let until: Option<NaiveDate> = params.take_as("until", "a date such as 2027-01-31")?;
+    let until = day(&mut params, "until")?;
     let context = format!("preview|{tenant_id}|{until:?}");
-    let after: Option<(DateTime<Utc>, Uuid, String, Uuid)> =
-        position(&mut params, &cursors, &context)?;
+    let after: Option<Position> = position(&mut params, &cursors, &context)?;
     params.finish()?;
-    let items = access
+    let most = usize::try_from(limit).unwrap_or_default();
+    let looked_at = limit + SPARE;
+    let (items, next) = access
         .read(async |tx| {
             let (now, today, zone) = (tx.now(), tx.today()?, tx.tenant()?.zone);
             let until = until.unwrap_or(today + TimeDelta::days(PREVIEW_DEFAULT));
@@ -219,35 +265,34 @@ async fn preview_reminders(
                 let most = format!("must be at most {PREVIEW_MOST} days ahead");
                 return Err(fault("until", &most));
             }
-            let horizon = until + TimeDelta::days(i64::from(LEADS[0]));
-            let (open, members) = tx
+            let span = Span {
+                zone,
+                now,
+                until,
+                after,
+            };
+            let stage = tenants::table.find(tenant_id).select(tenants::stage);
+            let (profiles, members, stage) = tx
                 .run(async |db| {
                     try_join!(
-                        ledger::open(db, tenant_id, horizon),
-                        recipients::members(db, tenant_id)
+                        preview::profiles(db, tenant_id),
+                        recipients::members(db, tenant_id),
+                        stage.first::<String>(&mut &*db),
                     )
                 })
                 .await?;
-            Ok(preview::project(&open, &members, zone, now, until))
+            if QUIET_STAGES.contains(&stage.as_str()) {
+                return Ok((Vec::new(), None));
+            }
+            let found = tx
+                .run(async |db| {
+                    preview::streams(db, tenant_id, &profiles, &span, looked_at + 1).await
+                })
+                .await?;
+            let looked_at = usize::try_from(looked_at).unwrap_or_default();
+            Ok(preview::merge(found, &members, &span, looked_at, most))
         })
         .await?;
-    let place = |item: &PreviewItem| {
-        let PreviewItem {
-            send_at,
-            record_id,
-            deadline,
-            recipient_id,
-            ..
-        } = item;
-        (*send_at, *record_id, deadline.clone(), *recipient_id)
-    };
-    let rest = items
-        .into_iter()
-        .filter(|item| after.as_ref().is_none_or(|after| place(item) > *after))
-        .take(usize::try_from(limit + 1).unwrap_or_default())
-        .collect();
-    let (items, next_cursor) = page(rest, limit, |last| {
-        cursors.seal(&context, &json!(place(last)))
-    });
+    let next_cursor = next.map(|next| cursors.seal(&context, &json!(next)));
     Ok(web::Json(PreviewPage { items, next_cursor }))
 }

@@ -95,7 +95,7 @@ impl Chain {
             .take()
             .flatten()
             .unwrap_or_else(|| (0, GENESIS.to_vec()));
-        let mut last_event_at = None;
+        let (mut last_event_at, mut last_act_at) = (None, None);
         let mut rows = Vec::new();
         for event in self.new.drain(..) {
             seq += 1;
@@ -115,6 +115,7 @@ impl Chain {
                 },
             );
             last_event_at = Some(event.at);
+            last_act_at = event.actor_id.map(|_| event.at).or(last_act_at);
             rows.push((
                 events::tenant_id.eq(scope),
                 events::seq.eq(seq),
@@ -141,12 +142,13 @@ impl Chain {
                 chains::seq.eq(seq),
                 chains::hash.eq(hash),
                 chains::last_event_at.eq(at),
+                last_act_at.map(|at| chains::last_act_at.eq(at)),
             );
             let upsert = diesel::insert_into(chains::table)
                 .values(head.clone())
                 .on_conflict(chains::tenant_id)
                 .do_update()
-                .set((head.1, head.2, head.3));
+                .set((head.1, head.2, head.3, head.4));
             statements.push(fixed(connection, upsert));
         }
         statements

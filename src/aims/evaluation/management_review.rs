@@ -223,12 +223,9 @@ impl Kind for ManagementReview {
     }
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
-        let review = Deadline {
-            name: MANAGEMENT_REVIEW.into(),
-            due_on: record.body.planned_on,
-            person: record.owner_id,
-            roles: Roles::of(&[Role::TopManagement, Role::AimsManager]),
-        };
+        let review = Deadline::on(MANAGEMENT_REVIEW, record.body.planned_on)
+            .for_person(record.owner_id)
+            .for_roles(Roles::of(&[Role::TopManagement, Role::AimsManager]));
         match record.status {
             ReviewState::Planned | ReviewState::InputsReady => vec![review],
             _ => Vec::new(),

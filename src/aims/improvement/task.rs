@@ -79,15 +79,11 @@ impl Kind for Task {
     const SORTS: &'static [&'static str] = &["due_on", "priority"];
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
-        vec![Deadline {
-            name: "task".into(),
-            due_on: record.body.due_on,
-            person: record.owner_id,
-            roles: match record.owner_id {
-                Some(_) => Roles::default(),
-                None => Roles::of(&[Role::AimsManager]),
-            },
-        }]
+        let roles = match record.owner_id {
+            Some(_) => Roles::default(),
+            None => Roles::of(&[Role::AimsManager]),
+        };
+        vec![Deadline::on("task", record.body.due_on).for_person(record.owner_id).for_roles(roles)]
     }
 
     fn example() -> Value {

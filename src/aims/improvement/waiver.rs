@@ -77,12 +77,9 @@ impl Kind for Waiver {
     }
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
-        let expiry = Deadline {
-            name: EXPIRY.into(),
-            due_on: record.body.valid_until,
-            person: record.owner_id,
-            roles: Roles::of(&[Role::AimsManager]),
-        };
+        let expiry = Deadline::on(EXPIRY, record.body.valid_until)
+            .for_person(record.owner_id)
+            .for_roles(Roles::of(&[Role::AimsManager]));
         if record.status == WaiverState::Granted { vec![expiry] } else { Vec::new() }
     }
 

@@ -101,12 +101,9 @@ impl Kind for ResidualAcceptance {
     }
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
-        let expiry = Deadline {
-            name: EXPIRY.into(),
-            due_on: record.body.valid_until,
-            person: record.owner_id.or(record.body.accepted_by.map(|person| person.0)),
-            roles: Roles::of(&[Role::AimsManager]),
-        };
+        let expiry = Deadline::on(EXPIRY, record.body.valid_until)
+            .for_person(record.owner_id.or(record.body.accepted_by.map(|person| person.0)))
+            .for_roles(Roles::of(&[Role::AimsManager]));
         if record.status == AcceptanceState::Accepted { vec![expiry] } else { Vec::new() }
     }
 

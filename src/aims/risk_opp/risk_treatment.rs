@@ -105,12 +105,9 @@ impl Kind for RiskTreatment {
             Some(_) => Roles::default(),
             None => Roles::of(&[Role::RiskOwner]),
         };
-        let action = Deadline {
-            name: "action".into(),
-            due_on: record.body.due_on,
-            person: record.owner_id,
-            roles,
-        };
+        let action = Deadline::on("action", record.body.due_on)
+            .for_person(record.owner_id)
+            .for_roles(roles);
         if running { vec![action] } else { Vec::new() }
     }
 

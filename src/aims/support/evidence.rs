@@ -178,14 +178,12 @@ impl Kind for Evidence {
         let accepted = record.status == EvidenceState::Accepted;
         let until = record.body.fresh_until.filter(|_| accepted);
         until
-            .map(|due_on| Deadline {
-                name: FRESHNESS.into(),
-                due_on,
-                person: record.owner_id,
-                roles: match record.owner_id {
+            .map(|due_on| {
+                let roles = match record.owner_id {
                     Some(_) => Roles::default(),
                     None => Roles::of(&[Role::AimsManager]),
-                },
+                };
+                Deadline::on(FRESHNESS, due_on).for_person(record.owner_id).for_roles(roles)
             })
             .into_iter()
             .collect()

@@ -2,14 +2,9 @@
 
 use std::collections::HashSet;
 
-use chrono::{Days, NaiveDate};
 use serde_json::json;
 
-use super::smtp_sink::Answer;
-use super::{Place, Rehearsal};
-use crate::support::Person;
-
-const LATER: Answer = Answer::ToRecipient("451 4.3.2 Not now");
+use super::{LATER, Place, Rehearsal};
 
 impl Place<'_> {
     /// Each due date, lead and recipient once, in the ledger and in the post.
@@ -28,30 +23,6 @@ impl Place<'_> {
         assert_eq!(distinct.len(), mails.len());
         let sent = ledger.iter().filter(|entry| entry.state == "sent");
         assert_eq!(sent.count(), mails.len(), "{ledger:#?}");
-    }
-
-    async fn leaves(&self, person: &Person) {
-        let boss = self.rehearsal.again(&self.client.firm_owner).await;
-        let members = boss.get(&self.client.path("members"), 200).await;
-        let member = members["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|member| member["user_id"] == json!(person.id))
-            .unwrap_or_else(|| panic!("{members}"));
-        let path = format!("members/{}", member["id"].as_str().unwrap());
-        boss.delete(&self.client.path(&path), 204).await;
-    }
-
-    /// Lets days pass, looking in at noon of each.
-    async fn pass(&self, from: &str, days: u64) {
-        let from: NaiveDate = from.parse().unwrap();
-        for on in from
-            .iter_days()
-            .take_while(|on| *on < from + Days::new(days))
-        {
-            self.rehearsal.at(&format!("{on}T12:00:00Z")).await;
-        }
     }
 }
 
@@ -265,4 +236,88 @@ async fn a_date_that_comes_back_is_not_announced_again() {
         ]
     );
     place.everything_once().await;
+}
+
+#[actix_web::test]
+async fn a_cancelled_reminder_returns_with_its_date_once() {
+    let rehearsal = Rehearsal::start("returns");
+    rehearsal.at("2027-02-16T09:00:00Z").await;
+    let place = Place::open(&rehearsal).await;
+    let risk = place.risk_to_review("To and fro", "2027-03-01").await;
+    rehearsal.sink.script(&place.risk_owner.email, &[LATER]);
+    rehearsal.at("2027-02-22T08:00:00Z").await;
+
+    for date in ["2027-06-01", "2027-03-01"] {
+        place.change(&risk, json!({"next_review_on": date})).await;
+        rehearsal.at("2027-02-22T09:00:00Z").await;
+    }
+    rehearsal.at("2027-02-22T10:00:00Z").await;
+
+    assert_eq!(
+        place.ledger_of(&place.risk_owner).await,
+        ["2027-03-01 7 cancelled: met or moved", "2027-03-01 7 sent"]
+    );
+    assert_eq!(
+        rehearsal.told(&place.risk_owner),
+        ["Review of RSK-001 is due in 7 days"]
+    );
+}
+
+#[actix_web::test]
+async fn who_joins_or_gains_a_role_is_not_told_of_what_was_said_before() {
+    let rehearsal = Rehearsal::start("newcomers");
+    rehearsal.at("2027-02-16T09:00:00Z").await;
+    let place = Place::open(&rehearsal).await;
+    let viewer = place.client.staff("Vera Kist", &["viewer"]).await;
+    for title in ["One", "Two", "Three"] {
+        place.risk_of_nobody(title, "2027-03-01").await;
+    }
+    rehearsal.at("2027-02-22T08:00:00Z").await;
+    assert_eq!(rehearsal.told(&place.manager).len(), 3);
+
+    rehearsal.at("2027-02-22T10:00:00Z").await;
+    let boss = rehearsal.again(&place.client.firm_owner).await;
+    let boss = crate::support::Person {
+        api: boss,
+        ..place.client.firm_owner.clone()
+    };
+    let newcomer = place
+        .client
+        .staff_by(&boss, "Nora Vos", &["aims_manager"], None)
+        .await;
+    place
+        .change_member(&viewer, json!({"roles": ["aims_manager"]}))
+        .await;
+    place.pass("2027-02-22", 6).await;
+    for person in [&newcomer, &viewer] {
+        assert_eq!(rehearsal.told(person), [""; 0]);
+    }
+
+    place.pass("2027-02-28", 1).await;
+    for person in [&newcomer, &viewer] {
+        let told = rehearsal.told(person);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told.iter().all(|line| line.ends_with("is due tomorrow")));
+    }
+}
+
+#[actix_web::test]
+async fn nagging_ends_and_others_are_told_before_it_does() {
+    let rehearsal = Rehearsal::start("nagging");
+    rehearsal.at("2027-02-28T09:00:00Z").await;
+    let place = Place::open(&rehearsal).await;
+    let top = place.client.staff("Tess de Wit", &["top_management"]).await;
+    place.risk_to_review("Forgotten", "2027-03-01").await;
+
+    place.pass("2027-03-01", 120).await;
+
+    let overdue = |days: i32| format!("Review of RSK-001 is {days} days overdue");
+    let mut own = vec!["Review of RSK-001 is due today".to_owned()];
+    own.extend([7, 14, 21, 28, 35].map(overdue));
+    assert_eq!(rehearsal.told(&place.risk_owner), own);
+    for person in [&place.manager, &top] {
+        assert_eq!(rehearsal.told(person), [overdue(35)]);
+        let text = rehearsal.mails_to(person)[0].text();
+        assert!(text.contains("it has been overdue for long"), "{text}");
+    }
 }

@@ -4,6 +4,7 @@ automod::dir!("tests/api/reminders");
 
 use std::time::Duration;
 
+use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,7 +12,10 @@ use crate::kinds::example;
 use crate::support::actors::{PASSWORD, sign_in};
 use crate::support::server::folder;
 use crate::support::{App, Client, Firm, Person, Setup, TenantWorld};
-use smtp_sink::{Received, Sink};
+use smtp_sink::{Answer, Received, Sink};
+
+/// A mail server that wants the mail some other time.
+pub const LATER: Answer = Answer::ToRecipient("451 4.3.2 Not now");
 
 /// A server on a clock that can be set, and the mail server it sends to.
 pub struct Rehearsal {
@@ -34,10 +38,16 @@ pub struct Entry {
 impl Rehearsal {
     pub fn start(name: &str) -> Self {
         let sink = Sink::start();
+        let url = sink.url();
+        Self::sending_to(name, sink, &url)
+    }
+
+    /// Sends to a sink under some address.
+    pub fn sending_to(name: &str, sink: Sink, url: &str) -> Self {
         sink.keep_files_in(folder(name).join("mails"));
         let app = Setup::named(name)
             .with_test_clock()
-            .env("SMTP_URL", sink.url())
+            .env("SMTP_URL", url)
             .start();
         Self { app, sink }
     }
@@ -88,6 +98,7 @@ pub async fn set_clock(anybody: &Client, instant: &str) {
 pub struct Place<'a> {
     pub rehearsal: &'a Rehearsal,
     pub client: TenantWorld<'a>,
+    pub firm_id: Uuid,
     pub consultant: Person,
     pub manager: Person,
     pub risk_owner: Person,
@@ -103,6 +114,7 @@ impl<'a> Place<'a> {
             rehearsal,
             manager: client.staff("Mara Visser", &["aims_manager"]).await,
             risk_owner: client.staff("Rik Bos", &["risk_owner"]).await,
+            firm_id: firm.id,
             client,
             consultant,
         };
@@ -125,6 +137,64 @@ impl<'a> Place<'a> {
             self.client.base,
             made["id"].as_str().unwrap()
         )
+    }
+
+    /// A risk that is nobody's, so that the AIMS managers have to review it. Answers its address.
+    pub async fn risk_of_nobody(&self, title: &str, on: &str) -> String {
+        let risk = self.risk_to_review(title, on).await;
+        self.change(&risk, json!({"owner_id": null})).await;
+        risk
+    }
+
+    /// Gives a record a deadline that no kind has; it lasts until the record is changed.
+    pub async fn deadline(&self, record: &str, columns: &str, values: &str) {
+        let record = record.rsplit('/').next().unwrap();
+        let tenant = self.client.id;
+        let db = self.rehearsal.app.owner().await;
+        db.batch_execute(&format!(
+            "SET app.tenant_id = '{tenant}';
+             INSERT INTO deadlines (tenant_id, record_id, roles, {columns})
+             VALUES ('{tenant}', '{record}', '{{}}', {values})"
+        ))
+        .await
+        .unwrap();
+    }
+
+    /// The client's firm changes a membership.
+    pub async fn change_member(&self, person: &Person, patch: Value) {
+        let boss = self.rehearsal.again(&self.client.firm_owner).await;
+        let path = self.membership(&boss, person).await;
+        boss.patch(&path, &patch, 200).await;
+    }
+
+    pub async fn leaves(&self, person: &Person) {
+        self.removed_by(&self.client.firm_owner, person).await;
+    }
+
+    pub async fn removed_by(&self, boss: &Person, person: &Person) {
+        let boss = self.rehearsal.again(boss).await;
+        let path = self.membership(&boss, person).await;
+        boss.delete(&path, 204).await;
+    }
+
+    async fn membership(&self, boss: &Client, person: &Person) -> String {
+        let members = boss.get(&self.client.path("members"), 200).await;
+        let found = members["items"].as_array().unwrap().iter();
+        let mut own = found.filter(|member| member["user_id"] == json!(person.id));
+        let member = own.next().unwrap_or_else(|| panic!("{members}"));
+        self.client
+            .path(&format!("members/{}", member["id"].as_str().unwrap()))
+    }
+
+    /// Lets days pass, looking in at noon of each.
+    pub async fn pass(&self, from: &str, days: u64) {
+        let from: NaiveDate = from.parse().unwrap();
+        for on in from
+            .iter_days()
+            .take_while(|on| *on < from + Days::new(days))
+        {
+            self.rehearsal.at(&format!("{on}T12:00:00Z")).await;
+        }
     }
 
     /// Changes a record as the AIMS manager.

@@ -46,6 +46,9 @@ struct State {
     scripts: Mutex<HashMap<String, VecDeque<Answer>>>,
     /// RCPT commands that named an address.
     tries: Mutex<HashMap<String, usize>>,
+    /// What the server answers in a phase before any recipient is named, and how often that has
+    /// changed.
+    refusal: Mutex<(usize, Option<(&'static str, &'static str)>)>,
     /// Milliseconds that a mail takes.
     pace: AtomicU64,
     /// Where taken mails are written as files, as a server without a mail server does.
@@ -81,6 +84,18 @@ impl Sink {
     /// `SMTP_URL`.
     pub fn url(&self) -> String {
         format!("smtp://{}", self.address)
+    }
+
+    /// `SMTP_URL` with a user and a password.
+    pub fn url_with_password(&self) -> String {
+        format!("smtp://aims:secret@{}", self.address)
+    }
+
+    /// From now on everybody is answered with this line in this phase: `CONNECT`, `EHLO`, `AUTH`
+    /// or `MAIL`; open conversations end.
+    pub fn refuse(&self, refusal: Option<(&'static str, &'static str)>) {
+        let mut present = self.state.refusal.lock().unwrap();
+        *present = (present.0 + 1, refusal);
     }
 
     /// From now on a mail takes that long.
@@ -126,13 +141,28 @@ impl State {
     fn converse(&self, caller: &TcpStream) -> std::io::Result<()> {
         let mut lines = BufReader::new(caller.try_clone()?);
         let say = |line: &str| (&*caller).write_all(format!("{line}\r\n").as_bytes());
+        let begun = self.refusal.lock().unwrap().0;
+        if let Some(refusal) = self.refusal_in("CONNECT") {
+            return say(refusal);
+        }
         say("220 sink.test ESMTP")?;
         let (mut from, mut to, mut answer) = (String::new(), Vec::new(), None);
         loop {
             let line = String::from_utf8_lossy(&line(&mut lines)?).into_owned();
             let verb = line.split([' ', ':']).next().unwrap_or_default();
-            match verb.to_ascii_uppercase().as_str() {
-                "EHLO" => say("250-sink.test\r\n250-8BITMIME\r\n250 SMTPUTF8")?,
+            if self.refusal.lock().unwrap().0 != begun {
+                return say("421 4.3.2 Starting again");
+            }
+            let verb = verb.to_ascii_uppercase();
+            if let Some(refusal) = self.refusal_in(&verb) {
+                say(refusal)?;
+                continue;
+            }
+            match verb.as_str() {
+                "EHLO" => {
+                    say("250-sink.test\r\n250-8BITMIME\r\n250-AUTH PLAIN\r\n250 SMTPUTF8")?;
+                }
+                "AUTH" => say("235 2.7.0 Welcome")?,
                 "HELO" | "NOOP" => say("250 sink.test")?,
                 "MAIL" => {
                     (from, to, answer) = (path(&line), Vec::new(), None);
@@ -182,6 +212,13 @@ impl State {
                 _ => say("500 5.5.2 Not understood")?,
             }
         }
+    }
+
+    fn refusal_in(&self, phase: &str) -> Option<&'static str> {
+        let (_, refusal) = *self.refusal.lock().unwrap();
+        refusal
+            .filter(|(refused, _)| *refused == phase)
+            .map(|(_, line)| line)
     }
 
     fn script_for(&self, address: &str) -> Option<Answer> {

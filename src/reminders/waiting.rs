@@ -1,0 +1,87 @@
+//! Whether a reminder that waits is still true, and why not: asked by whoever plans and once more
+//! by whoever sends.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::open::Open;
+use super::plan::Lead;
+use super::recipients::{self, Member, Recipient};
+use crate::schema::reminders;
+
+/// Its deadline is no longer there as it was.
+pub(super) const MET_OR_MOVED: &str = "met or moved";
+/// It waited so long that the next one has come.
+const OVERTAKEN: &str = "a later reminder has taken its place";
+/// The recipient does not belong to the tenant any more.
+const HAS_LEFT: &str = "recipient has left";
+/// The recipient does not want mail.
+const SWITCHED_OFF: &str = "mail switched off";
+/// It is no longer the recipient's.
+const NOT_THEIRS: &str = "no longer responsible";
+
+/// A reminder that is in the ledger and planned.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = reminders, check_for_backend(diesel::pg::Pg))]
+pub(super) struct Waiting {
+    pub(super) id: Uuid,
+    pub(super) record_id: Uuid,
+    pub(super) deadline: String,
+    pub(super) due_on: NaiveDate,
+    due_at: Option<DateTime<Utc>>,
+    lead_days: i32,
+    lead_hours: i32,
+    recipient_id: Uuid,
+}
+
+impl Waiting {
+    /// Whether it is about this deadline as it is now.
+    fn is_about(&self, open: &Open) -> bool {
+        (self.record_id, &self.deadline) == (open.record_id, &open.name)
+            && (self.due_on, self.due_at) == (open.due_on, open.due_at)
+    }
+
+    /// Its deadline and its recipient, if it is still true at `now`; otherwise why not.
+    pub(super) fn judge<'m, 'o>(
+        &self,
+        deadlines: impl IntoIterator<Item = &'o Open>,
+        members: &'m [Member],
+        zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<(&'o Open, Recipient<'m>), &'static str> {
+        let today = now.with_timezone(&zone).date_naive();
+        let lead = Lead {
+            days: self.lead_days,
+            hours: self.lead_hours,
+        };
+        let open = deadlines
+            .into_iter()
+            .find(|open| self.is_about(open))
+            .ok_or(MET_OR_MOVED)?;
+        let schedule = open.schedule();
+        let present = schedule.current(zone, now).map(|step| step.lead);
+        if present.is_some_and(|present| present < lead) {
+            return Err(OVERTAKEN);
+        }
+        let step = schedule.step(lead, zone).ok_or(MET_OR_MOVED)?;
+        recipients::of(members, open, &step, today)
+            .into_iter()
+            .find(|found| found.member.user_id == self.recipient_id)
+            .map(|recipient| (open, recipient))
+            .ok_or_else(|| self.missing(members, today))
+    }
+
+    /// Why the recipient is none any more.
+    fn missing(&self, members: &[Member], today: NaiveDate) -> &'static str {
+        let mut here = members
+            .iter()
+            .filter(|member| member.user_id == self.recipient_id && member.holds(today));
+        match here.next() {
+            None => HAS_LEFT,
+            Some(member) if !member.wants_mail() => SWITCHED_OFF,
+            Some(_) => NOT_THEIRS,
+        }
+    }
+}
