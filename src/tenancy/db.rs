@@ -56,19 +56,35 @@ impl Db {
             .map_err(|error| Problem::unavailable(2, error))
     }
 
-    /// Whether the database answers and knows every migration of this program.
-    pub async fn ready(&self) -> Result<()> {
+    /// Whether the database answers and knows every migration and every status of this program.
+    pub async fn ready(&self, statuses: &[(&str, &str)]) -> Result<()> {
+        use crate::schema::kind_statuses;
         let mut connection = self.connection().await?;
         let known = diesel_migrations_names();
         let applied: Vec<String> = migrations_table::table
             .select(migrations_table::version)
             .load(&mut *connection)
             .await?;
-        match known.iter().find(|name| !applied.contains(name)) {
+        if let Some(missing) = known.iter().find(|name| !applied.contains(name)) {
+            let cause = format!("migration {missing} has not run");
+            return Err(Problem::unavailable(10, cause));
+        }
+        let filled: Vec<(String, String)> = kind_statuses::table
+            .select((kind_statuses::kind, kind_statuses::status))
+            .load(&mut *connection)
+            .await?;
+        let is_filled = |kind: &str, status: &str| {
+            let mut filled = filled.iter();
+            filled.any(|(known, state)| known == kind && state == status)
+        };
+        match statuses
+            .iter()
+            .find(|(kind, status)| !is_filled(kind, status))
+        {
             None => Ok(()),
-            Some(missing) => Err(Problem::unavailable(
+            Some((kind, status)) => Err(Problem::unavailable(
                 10,
-                format!("migration {missing} has not run"),
+                format!("the database does not know {status} of {kind}"),
             )),
         }
     }
@@ -229,10 +245,16 @@ diesel::table! {
     }
 }
 
-/// Migrations that have not run, seen by the runtime role.
-pub async fn pending_migrations(url: &str) -> Result<bool, DbError> {
+/// Whether migrations have not run or statuses are not known, seen by the runtime role.
+pub async fn pending_migrations(url: &str, statuses: &[(&str, &str)]) -> Result<bool, DbError> {
     let db = Db::new(url, 1)?;
-    Ok(db.ready().await.is_err())
+    Ok(db.ready(statuses).await.is_err())
+}
+
+/// Whether errors come in English under this locale.
+fn speaks_english(locale: &str) -> bool {
+    let language = locale.split(['.', '_', '-']).next().unwrap_or_default();
+    ["", "C", "POSIX", "en", "English"].contains(&language)
 }
 
 /// The reason why the role behind `url` must not serve requests; `None` if it is harmless:
@@ -250,6 +272,15 @@ pub async fn table_rights_fault(url: &str) -> Result<Option<String>, DbError> {
     {
         return Ok(Some(format!(
             "PostgreSQL 15 or newer is needed, not {version}"
+        )));
+    }
+    let language: String = diesel::select(current_setting("lc_messages"))
+        .get_result(&mut connection)
+        .await
+        .map_err(|error| fail(&error))?;
+    if !speaks_english(&language) {
+        return Ok(Some(format!(
+            "The database tells its errors in {language}; set lc_messages to C for it, so that those that pass are known"
         )));
     }
     let name: String = diesel::select(current_setting("role"))
