@@ -5,15 +5,15 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
-use actix_web::http::header;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, get, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value};
+use tokio::signal::unix::{SignalKind, signal};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -22,8 +22,9 @@ use crate::config::Config;
 use crate::consultancy;
 use crate::http::cursor::Cursors;
 use crate::http::openapi::{self, Document};
+use crate::http::operations::{self, Operations};
 use crate::http::shared::{self, Shared};
-use crate::http::{docs, edge, health, limits, schema};
+use crate::http::{cors, docs, edge, health, limits, schema};
 use crate::identity::{self, Keys, Tokens};
 use crate::jobs::{self, JobsHandle, JobsSettings, TenantJob};
 use crate::postgres::{Cluster, Durability, Settings};
@@ -33,7 +34,7 @@ use crate::tenancy::{self, Callers, Db, Platform, TenantTx};
 use crate::{aims, catalog, pages, records, telemetry};
 
 /// Seconds that running requests get when the server stops.
-const DRAIN_SECONDS: u64 = 25;
+const DRAIN_SECONDS: u64 = 20;
 /// Seconds in which a client must send the head of its request.
 const HEAD_SECONDS: u64 = 5;
 
@@ -84,7 +85,7 @@ impl Database {
         if let Some(role_fault) = role_fault.map_err(fault)? {
             return Err(StartFault(role_fault));
         }
-        if blocking(tenancy::pending_migrations(&url))?.map_err(fault)? {
+        if blocking(tenancy::pending_migrations(&url, &kinds().statuses()))?.map_err(fault)? {
             return Err(StartFault(
                 "The schema is older than this program: run `aims migrate` with DATABASE_OWNER_URL first."
                     .to_owned(),
@@ -148,6 +149,7 @@ struct Parts {
     config: web::Data<Config>,
     clock: web::Data<Clock>,
     document: web::Data<Document>,
+    operations: web::Data<Operations>,
     shared: web::Data<Arc<dyn Shared>>,
     callers: web::Data<Callers>,
     tokens: web::Data<Tokens>,
@@ -167,6 +169,7 @@ pub struct Server {
     serving: LocalBoxFuture<'static, std::io::Result<()>>,
     jobs: JobsHandle,
     leaving: web::Data<Leaving>,
+    notice: Duration,
 }
 
 impl Server {
@@ -187,8 +190,10 @@ impl Server {
         let shared = shared::connect(config.redis_url.as_deref()).await;
         let tokens = web::Data::new(Tokens::new(Arc::clone(&keys), &config.public_url));
         let jobs = start_jobs(&config, &clock, database_url)?;
+        let document = document()?;
         let parts = Parts {
-            document: web::Data::new(Document::new(document()?)),
+            operations: web::Data::new(Operations::new(&document)),
+            document: web::Data::new(Document::new(document)),
             callers: web::Data::new(Callers::new(
                 tokens.clone().into_inner(),
                 Arc::clone(&shared),
@@ -210,16 +215,19 @@ impl Server {
         })?;
         let address = listener.local_addr().map_err(fault)?;
         serve_metrics(&parts.config)?;
+        let notice = Duration::from_secs(parts.config.stop_notice);
         let (workers, url) = (parts.config.workers, database_url.to_owned());
         let server = HttpServer::new(move || application(&parts, &url))
             .workers(workers)
-            .client_request_timeout(std::time::Duration::from_secs(HEAD_SECONDS))
+            .client_request_timeout(Duration::from_secs(HEAD_SECONDS))
             .shutdown_timeout(DRAIN_SECONDS)
+            .disable_signals()
             .listen(listener)
             .map_err(fault)?
             .run();
         Ok(Self {
             address,
+            notice,
             handle: server.handle(),
             serving: server.boxed_local(),
             jobs,
@@ -237,8 +245,32 @@ impl Server {
         self.handle.clone()
     }
 
-    /// Serves until SIGTERM, Ctrl-C or a stop through [`Server::handle`]; then finishes running
-    /// requests and jobs.
+    /// Serves until SIGTERM or Ctrl-C. After SIGTERM `/readyz` says for a while that the server is
+    /// leaving, so that load balancers send nobody any more; a second signal cuts that short.
+    pub async fn run_until_signalled(self) -> Result<(), StartFault> {
+        let mut term = signal(SignalKind::terminate()).map_err(fault)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
+        let (handle, leaving, notice) = (self.handle(), self.leaving.clone(), self.notice);
+        actix_web::rt::spawn(async move {
+            let is_term = tokio::select! {
+                _ = term.recv() => true,
+                _ = interrupt.recv() => false,
+            };
+            leaving.0.store(true, Ordering::SeqCst);
+            if is_term {
+                tracing::info!("Leaving: /readyz says so for {} s", notice.as_secs());
+                tokio::select! {
+                    () = tokio::time::sleep(notice) => {}
+                    _ = term.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            }
+            handle.stop(true).await;
+        });
+        self.run().await
+    }
+
+    /// Serves until a stop through [`Server::handle`]; then finishes running requests and jobs.
     pub async fn run(self) -> Result<(), StartFault> {
         let outcome = self.serving.await.map_err(fault);
         self.leaving.0.store(true, Ordering::SeqCst);
@@ -285,10 +317,11 @@ impl TenantJob for TimePasses {
 
 /// `/metrics` on its own address.
 fn serve_metrics(config: &Config) -> Result<(), StartFault> {
-    let handle = telemetry::prometheus();
     let Some(address) = config.metrics_bind else {
         return Ok(());
     };
+    let handle = telemetry::prometheus();
+    actix_web::rt::spawn(telemetry::upkeep(handle.clone()));
     let app = health::metrics_app(handle);
     let server = HttpServer::new(move || App::new().configure(app.clone()))
         .workers(1)
@@ -331,6 +364,7 @@ fn application(
     app.app_data(parts.config.clone())
         .app_data(parts.clock.clone())
         .app_data(parts.document.clone())
+        .app_data(parts.operations.clone())
         .app_data(parts.shared.clone())
         .app_data(parts.callers.clone())
         .app_data(parts.tokens.clone())
@@ -353,9 +387,11 @@ fn application(
         .configure(pages::configure)
         .configure(records::routes)
         .default_service(web::to(edge::not_routed))
-        .wrap(from_fn(tenancy::meet))
+        .wrap(from_fn(operations::documented))
         .wrap(limits::limits())
-        .wrap(cors(config))
+        .wrap(from_fn(tenancy::meet))
+        .wrap(cors::cors(&config.cors_origins))
+        .wrap(from_fn(cors::name_refused))
         .wrap(edge::edge())
 }
 
@@ -388,36 +424,6 @@ async fn readyz(
     }
     platform.db().ready(&kinds().statuses()).await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({"status": "ready"})))
-}
-
-/// Cross-origin calls from an exact list of origins.
-fn cors(config: &Config) -> Cors {
-    let cors = Cors::default()
-        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::IF_MATCH,
-            header::IF_NONE_MATCH,
-            header::HeaderName::from_static("idempotency-key"),
-            header::HeaderName::from_static("x-request-id"),
-        ])
-        .expose_headers([
-            "ETag",
-            "Link",
-            "Location",
-            "RateLimit",
-            "RateLimit-Policy",
-            "Retry-After",
-            "X-Request-Id",
-            "Idempotency-Replayed",
-        ])
-        .supports_credentials()
-        .max_age(3600);
-    config
-        .cors_origins
-        .iter()
-        .fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
 /// The OpenAPI document: features with routes of their own, and all kinds.

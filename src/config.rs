@@ -18,6 +18,12 @@ pub struct Variable {
     pub about: &'static str,
 }
 
+/// Database connections of a worker where there are enough.
+const CONNECTIONS: usize = 8;
+/// Database connections of all workers: the built-in database takes 100, of which some are for
+/// jobs, for a second server while it takes over, and for whoever looks after it.
+const MOST_CONNECTIONS: usize = 80;
+
 /// What is logged unless `LOG` says otherwise.
 pub const DEFAULT_LOG: &str = "info,actix_server=warn,tokio_cron_scheduler=warn";
 
@@ -91,7 +97,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "RATE_LIMIT",
         default: "600",
-        about: "requests a minute for an address before sign-in and for an account after it; a tenant gets ten times as many, sign-ups an hour a thirtieth, sign-ins in 15 minutes a sixth of it for an address",
+        about: "requests a minute for an address before sign-in and for an account after it; a tenant gets ten times as many; an address a sixth of it for refused access tokens in a minute, for sign-ins and for guesses of refresh tokens and invitations in 15 minutes, a thirtieth for sign-ups in an hour",
     },
     Variable {
         name: "TRUSTED_PROXIES",
@@ -100,13 +106,18 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "WORKERS",
-        default: "one for each core",
+        default: "one for each core, 40 at most",
         about: "HTTP worker threads",
     },
     Variable {
         name: "DB_CONNECTIONS",
-        default: "8",
-        about: "database connections of each worker",
+        default: "8, or fewer so that all workers together have 80",
+        about: "database connections of each worker; jobs take 4 more",
+    },
+    Variable {
+        name: "STOP_NOTICE",
+        default: "5",
+        about: "seconds after SIGTERM in which /readyz says 503 and requests are still taken; 0 for none",
     },
     Variable {
         name: "AIMS_TEST_CLOCK",
@@ -171,6 +182,8 @@ pub struct Config {
     pub workers: usize,
     /// Database connections of each worker.
     pub db_connections: usize,
+    /// Seconds after SIGTERM in which requests are still taken.
+    pub stop_notice: u64,
     /// Whether `/test/clock` exists.
     pub test_clock: bool,
     /// Tracing filter.
@@ -208,6 +221,9 @@ impl Config {
         let public_url = value("PUBLIC_URL").unwrap_or_else(|| format!("http://{bind}"));
         let public_url = public_url.trim_end_matches('/').to_owned();
         url_of(&mut faults, "PUBLIC_URL", &public_url, &["http", "https"]);
+        if public_url.contains(['?', '#']) {
+            faults.push("PUBLIC_URL: links are made by adding to it, so it has no query (?) and no fragment (#)".to_owned());
+        }
         let cors_origins = value("CORS_ORIGINS")
             .map(|list| list.split(',').map(|o| o.trim().to_owned()).collect())
             .unwrap_or_else(Vec::new);
@@ -244,6 +260,21 @@ impl Config {
                 Signup::Closed
             }
         };
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let workers = value("WORKERS");
+        let workers = positive(&mut faults, "WORKERS", workers, default_workers(cores));
+        let db_connections = positive(
+            &mut faults,
+            "DB_CONNECTIONS",
+            value("DB_CONNECTIONS"),
+            default_connections(workers),
+        );
+        if value("DATABASE_URL").is_none() && workers * db_connections > MOST_CONNECTIONS {
+            faults.push(format!(
+                "WORKERS times DB_CONNECTIONS is {}; the built-in database has {MOST_CONNECTIONS} connections for them",
+                workers * db_connections
+            ));
+        }
         let config = Self {
             bind,
             metrics_bind: parse(
@@ -267,13 +298,15 @@ impl Config {
             jwt_keys: value("JWT_KEYS").map(PathBuf::from),
             rate_limit: positive(&mut faults, "RATE_LIMIT", value("RATE_LIMIT"), 600),
             trusted_proxies,
-            workers: positive(
+            workers,
+            db_connections,
+            stop_notice: parse(
                 &mut faults,
-                "WORKERS",
-                value("WORKERS"),
-                std::thread::available_parallelism().map_or(2, usize::from),
-            ),
-            db_connections: positive(&mut faults, "DB_CONNECTIONS", value("DB_CONNECTIONS"), 8),
+                "STOP_NOTICE",
+                value("STOP_NOTICE"),
+                "a whole number of seconds",
+            )
+            .unwrap_or(5),
             test_clock: switch(&mut faults, "AIMS_TEST_CLOCK", value("AIMS_TEST_CLOCK")),
             log: value("LOG").unwrap_or_else(|| DEFAULT_LOG.to_owned()),
             log_json: value("LOG_FORMAT").as_deref() == Some("json"),
@@ -284,6 +317,16 @@ impl Config {
             Err(faults)
         }
     }
+}
+
+/// One worker for each core, but no more than there are connections to share out.
+fn default_workers(cores: usize) -> usize {
+    cores.clamp(1, MOST_CONNECTIONS / 2)
+}
+
+/// The connections of a worker, so that all of them are no more than the built-in database has.
+fn default_connections(workers: usize) -> usize {
+    (MOST_CONNECTIONS / workers).clamp(1, CONNECTIONS)
 }
 
 fn addresses(faults: &mut Vec<String>, name: &str, value: Option<String>) -> Vec<IpAddr> {
@@ -365,4 +408,40 @@ fn default_data(value: &impl Fn(&str) -> Option<String>) -> PathBuf {
         .or_else(|| value("HOME").map(|home| PathBuf::from(home).join(".local/share")))
         .unwrap_or_else(std::env::temp_dir)
         .join("aims")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(name: &str, value: &str) -> Vec<String> {
+        let read = Config::read(|asked| (asked == name).then(|| value.to_owned()));
+        read.err().unwrap_or_default()
+    }
+
+    #[test]
+    fn defaults_never_want_more_connections_than_there_are() {
+        for cores in 1..=512 {
+            let workers = default_workers(cores);
+            let connections = default_connections(workers);
+            assert!(workers * connections <= MOST_CONNECTIONS, "{cores} cores");
+            assert!(connections >= 2, "{cores} cores");
+        }
+        assert_eq!((default_workers(4), default_connections(4)), (4, 8));
+        assert_eq!(faults("WORKERS", "96").len(), 1);
+        assert!(faults("WORKERS", "80").is_empty());
+        assert_eq!(faults("DB_CONNECTIONS", "1000").len(), 1);
+    }
+
+    #[test]
+    fn the_public_address_can_be_added_to() {
+        for bad in [
+            "https://aims.example/?a=b",
+            "https://aims.example/#x",
+            "aims.example",
+        ] {
+            assert_eq!(faults("PUBLIC_URL", bad).len(), 1, "{bad}");
+        }
+        assert!(faults("PUBLIC_URL", "https://aims.example/api/").is_empty());
+    }
 }

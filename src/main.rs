@@ -94,7 +94,7 @@ fn serve(config: Config, demo: bool) -> Outcome {
             let address = server.address();
             actix_web::rt::spawn(aims::demo::run(config, address));
         }
-        server.run().await
+        server.run_until_signalled().await
     });
     database.close()?;
     Ok(outcome?)

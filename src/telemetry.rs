@@ -1,6 +1,7 @@
 //! Logs to standard error and the recorder of metrics.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -28,6 +29,9 @@ pub fn init(config: &Config) {
     }
 }
 
+/// How often the recorder sums up what it was told, which it keeps one by one until then.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Installs the recorder of metrics once; every call answers the same handle.
 pub fn prometheus() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -44,6 +48,15 @@ pub fn prometheus() -> PrometheusHandle {
             handle
         })
         .clone()
+}
+
+/// Keeps the memory of the recorder bounded; never ends.
+pub async fn upkeep(handle: PrometheusHandle) {
+    let mut interval = tokio::time::interval(UPKEEP);
+    loop {
+        interval.tick().await;
+        handle.run_upkeep();
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::openapi::Document;
+use super::operations::Operations;
 use super::problem_of::problem_of;
 use crate::config::Config;
 use crate::problem::{Problem, ProblemType, Result};
@@ -55,6 +56,7 @@ struct Seen {
     id: Arc<str>,
     method: Method,
     path: String,
+    route: Arc<str>,
     public_url: String,
     start: Instant,
 }
@@ -66,23 +68,20 @@ impl Seen {
             id: request_id(req.headers()),
             method: req.method().clone(),
             path: req.path().to_owned(),
+            route: route_of(req),
             public_url: config.map_or_else(String::new, |config| config.public_url.clone()),
             start: Instant::now(),
         }
     }
 }
 
-/// The kind of address, for logs and metrics. Of an answer that is no error, the path with its
-/// ids taken out; of an error, which anybody can have for any path, the pattern of the route.
-fn route_of(path: &str, status: u16, req: Option<&HttpRequest>) -> String {
-    if status >= 400 {
-        let pattern = req.and_then(HttpRequest::match_pattern);
-        return pattern.unwrap_or_else(|| "unmatched".to_owned());
-    }
-    let is_id = |segment: &str| segment.len() == 36 && Uuid::try_parse(segment).is_ok();
-    let segments = path.split('/');
-    let kinds = segments.map(|segment| if is_id(segment) { "{id}" } else { segment });
-    kinds.collect::<Vec<_>>().join("/")
+/// The kind of address, for logs and metrics: a pattern of the document or of the router, of
+/// which there are so many and no more, whatever is asked for.
+fn route_of(req: &ServiceRequest) -> Arc<str> {
+    req.app_data::<Data<Operations>>()
+        .and_then(|operations| operations.pattern(req.match_info().as_str()))
+        .or_else(|| req.match_pattern().map(Arc::from))
+        .unwrap_or_else(|| Arc::from("unmatched"))
 }
 
 fn request_id(headers: &HeaderMap) -> Arc<str> {
@@ -100,10 +99,14 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
 }
 
 async fn run<B: MessageBody + 'static>(
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let seen = Seen::new(&req);
+    // What GET answers, without the body, which the connection leaves out for HEAD by itself.
+    if seen.method == Method::HEAD {
+        req.head_mut().method = Method::GET;
+    }
     req.extensions_mut().insert(RequestId(Arc::clone(&seen.id)));
     let span = tracing::info_span!("request", request_id = %seen.id);
     let call = AssertUnwindSafe(next.call(req).instrument(span)).catch_unwind();
@@ -150,7 +153,7 @@ fn finish(mut response: HttpResponse, seen: &Seen, req: Option<&HttpRequest>) ->
     add_headers(response.headers_mut(), secure);
     set(response.headers_mut(), REQUEST_ID, &seen.id);
     let status = response.status().as_u16();
-    record(seen, status, &route_of(&seen.path, status, req));
+    record(seen, status);
     response
 }
 
@@ -220,7 +223,8 @@ fn add_headers(headers: &mut HeaderMap, secure: bool) {
     }
 }
 
-fn record(seen: &Seen, status: u16, route: &str) {
+fn record(seen: &Seen, status: u16) {
+    let route: &str = &seen.route;
     let elapsed = seen.start.elapsed();
     let class = format!("{}xx", status / 100);
     let method = match seen.method {

@@ -1,4 +1,7 @@
 //! Conditional requests on the version of a resource (RFC 9110 section 13).
+//!
+//! Our tags name a version, not the bytes of a representation. Proxies that compress make a tag
+//! weak (`W/"v7"`) or add the coding to it (`"v7-gzip"`); it still names the version.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -30,15 +33,26 @@ enum Tags {
     List(Vec<Tag>),
 }
 
+/// A tag without its quotes, weak or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Tag {
-    weak: bool,
-    /// With its quotes.
-    opaque: String,
+struct Tag(String);
+
+/// Codings that proxies add to tags.
+const CODINGS: &[&str] = &["gzip", "br", "deflate", "zstd"];
+
+impl Tag {
+    fn names(&self, version: i32) -> bool {
+        let coded = |coding: &&str| self.0.strip_suffix(coding);
+        let bare = CODINGS
+            .iter()
+            .find_map(coded)
+            .map_or(&*self.0, |rest| rest.trim_end_matches(['-', ';', ':']));
+        bare == format!("v{version}")
+    }
 }
 
 impl IfMatch {
-    /// 428 without the header, 400 when it is malformed, 412 when no strong tag names `version`.
+    /// 428 without the header, 400 when it is malformed, 412 when no tag names `version`.
     pub fn require(&self, version: i32) -> Result<()> {
         let matched = match &self.0 {
             Tags::Missing => {
@@ -53,9 +67,7 @@ impl IfMatch {
                 ));
             }
             Tags::Any => true,
-            Tags::List(tags) => tags
-                .iter()
-                .any(|tag| !tag.weak && tag.opaque == of(version)),
+            Tags::List(tags) => tags.iter().any(|tag| tag.names(version)),
         };
         if matched {
             return Ok(());
@@ -68,12 +80,12 @@ impl IfMatch {
 }
 
 impl IfNoneMatch {
-    /// Whether the client already has `version` (weak comparison), so that 304 is the answer.
+    /// Whether the client already has `version`, so that 304 is the answer.
     pub fn matches(&self, version: i32) -> bool {
         match &self.0 {
             Tags::Missing | Tags::Malformed => false,
             Tags::Any => true,
-            Tags::List(tags) => tags.iter().any(|tag| tag.opaque == of(version)),
+            Tags::List(tags) => tags.iter().any(|tag| tag.names(version)),
         }
     }
 }
@@ -117,20 +129,14 @@ fn parse(header: &str) -> Tags {
     let mut tags = Vec::new();
     let mut rest = header.trim_matches([' ', '\t', ',']);
     while !rest.is_empty() {
-        let (weak, quoted) = match rest.strip_prefix("W/") {
-            Some(quoted) => (true, quoted),
-            None => (false, rest),
-        };
+        let quoted = rest.strip_prefix("W/").unwrap_or(rest);
         let Some((opaque, after)) = quoted
             .strip_prefix('"')
             .and_then(|body| body.split_once('"'))
         else {
             return Tags::Malformed;
         };
-        tags.push(Tag {
-            weak,
-            opaque: format!("\"{opaque}\""),
-        });
+        tags.push(Tag(opaque.to_owned()));
         let trimmed = after.trim_start_matches([' ', '\t']);
         if !trimmed.is_empty() && !trimmed.starts_with(',') {
             return Tags::Malformed;
@@ -155,13 +161,17 @@ mod tests {
     }
 
     #[test]
-    fn if_match_compares_strongly() {
+    fn if_match_names_versions() {
         assert_eq!(status("\"v7\"", 7), 200);
         assert_eq!(status("\"v1\" , \"v7\"", 7), 200);
         assert_eq!(status("\"a,b\",\"v7\"", 7), 200);
         assert_eq!(status("*", 7), 200);
         assert_eq!(status("\"v6\"", 7), 412);
-        assert_eq!(status("W/\"v7\"", 7), 412);
+        for same in ["W/\"v7\"", "\"v7-gzip\"", "W/\"v7--gzip\"", "\"v7;br\""] {
+            assert_eq!(status(same, 7), 200, "{same}");
+            assert_eq!(status(same, 70), 412, "{same}");
+        }
+        assert_eq!(status("\"v7-other\"", 7), 412);
         for malformed in ["v7", "\"v7", "\"v7\" \"v8\"", "", ",", "w/\"v7\""] {
             assert_eq!(status(malformed, 7), 400, "{malformed}");
         }

@@ -28,7 +28,6 @@ pub fn metrics_app(handle: PrometheusHandle) -> impl FnOnce(&mut ServiceConfig) 
 }
 
 async fn metrics(handle: Data<PrometheusHandle>) -> impl Responder {
-    handle.run_upkeep();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(handle.render())

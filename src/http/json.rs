@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use serde_path_to_error::Segment;
 use utoipa::ToSchema;
 
 use super::schema::Shape;
@@ -56,7 +57,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
             Shape::cached::<T>()
                 .check(&value)
                 .map_err(Problem::invalid_all)?;
-            let value = serde_json::from_value(value).map_err(|error| unfit(&error))?;
+            let value = fit(value)?;
             let sha256 = sha256(&bytes);
             Ok(Self { value, sha256 })
         })
@@ -83,10 +84,21 @@ impl FromRequest for Object {
     }
 }
 
-/// What the schema let pass but the type did not; the sentence is cut, it may quote the input.
-fn unfit(error: &serde_json::Error) -> Problem {
-    let text: String = error.to_string().chars().take(160).collect();
-    Problem::invalid("", format!("does not fit: {text}"))
+/// Makes a `T` of a value that its schema has let pass. Where the type still refuses it, the
+/// fault says where; what the type says is for programmers of this server.
+pub fn fit<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let mut pointer = String::new();
+        for segment in error.path() {
+            match segment {
+                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+                Segment::Map { key } => pointer.push_str(&pointer_step(key)),
+                Segment::Enum { .. } | Segment::Unknown => {}
+            }
+        }
+        tracing::warn!(pointer, "a schema lets pass what its type refuses: {error}");
+        Problem::invalid(pointer, "does not have the documented form")
+    })
 }
 
 /// SHA-256 of `bytes`.
@@ -211,6 +223,17 @@ fn nul_fault(at: &str, faults: &mut Vec<FieldError>) {
     }
 }
 
+/// The greatest number up to which all whole numbers are floats (2⁵³).
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The integer that a float without fraction is (JSON Schema core, section 4.2.3).
+fn whole(value: f64) -> Option<i64> {
+    let is_whole = value.fract() == 0.0 && value.abs() <= MOST_EXACT;
+    is_whole
+        .then(|| format!("{value:.0}").parse().ok())
+        .flatten()
+}
+
 /// Builds a [`Value`] that many levels deep, refusing what `Value` itself would let pass.
 #[derive(Clone, Copy)]
 struct Strict {
@@ -262,6 +285,9 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        if let Some(whole) = whole(value) {
+            return Ok(Value::Number(whole.into()));
+        }
         Number::from_f64(value)
             .map(Value::Number)
             .ok_or_else(|| E::custom("a number is out of range"))

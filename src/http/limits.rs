@@ -1,17 +1,15 @@
 //! Request quotas and the headers that tell them
 //! (draft-ietf-httpapi-ratelimit-headers-11, RFC 6585).
 //!
-//! An address has a quota for requests without a token and for refused tokens; a signed-in
-//! account and its tenant have quotas of their own, taken by `tenancy` through [`account`] and
-//! [`tenant`].
+//! An address has a quota for requests without a good token; a signed-in account and its tenant
+//! have quotas of their own, taken by `tenancy` through [`account`] and [`tenant`].
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::Data;
@@ -26,6 +24,8 @@ use crate::problem::{Problem, ProblemType, Result};
 const WINDOW: Duration = Duration::from_secs(60);
 /// How many times the quota of an account its tenant has.
 const TENANT_TIMES: u32 = 10;
+/// Refused tokens of an address, as a part of its quota.
+const REFUSED_PART: u32 = 6;
 /// Paths that are never limited.
 const EXEMPT: &[&str] = &["/livez", "/readyz"];
 
@@ -72,7 +72,8 @@ fn whole_seconds(duration: Duration) -> u32 {
     u32::try_from(up).unwrap_or(u32::MAX)
 }
 
-/// The middleware; stands inside [`super::edge::edge`] and needs `Data<Config>` and
+/// The middleware; stands inside [`super::edge::edge`] and `tenancy::meet`, which knows whether a
+/// token is good, and needs `Data<Config>` and
 /// `Data<Arc<dyn Shared>>` in the app.
 pub fn limits<S, B>()
 -> impl Transform<S, ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
@@ -97,67 +98,35 @@ async fn apply<B: MessageBody + 'static>(
     if EXEMPT.contains(&req.path()) {
         return Ok(next.call(req).await?.map_into_boxed_body());
     }
-    let bucket = format!("address:{}", address(req.request()));
-    if req.headers().contains_key(AUTHORIZATION) {
-        with_token(req, next, shared, &bucket, quota(limit)).await
-    } else {
-        without_token(req, next, shared, &bucket, quota(limit)).await
-    }
-}
-
-async fn without_token<B: MessageBody + 'static>(
-    req: ServiceRequest,
-    next: Next<B>,
-    shared: Data<Arc<dyn Shared>>,
-    bucket: &str,
-    quota: Quota,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let verdict = shared.take(bucket, quota).await;
-    let mut response = if verdict.allowed {
+    // Whoever brings a good token has paid from the quota of the account.
+    let account = req.extensions().get::<Verdict>().copied();
+    let paid = match account {
+        Some(verdict) => verdict,
+        None => pay(&req, shared.as_ref().as_ref(), limit).await,
+    };
+    let mut response = if paid.allowed {
         next.call(req).await?.map_into_boxed_body()
     } else {
-        req.into_response(too_many(&verdict).error_response())
+        req.into_response(too_many(&paid).error_response())
     };
     // A handler may have taken from a narrower quota and say so.
     let told = response.request().extensions().get::<Verdict>().copied();
-    tell(response.headers_mut(), &told.unwrap_or(verdict));
+    tell(response.headers_mut(), &told.unwrap_or(paid));
     Ok(response)
 }
 
-/// A token is judged later. Only a refused one costs the address something, and once its quota
-/// is spent, the sender of bad tokens learns no more about them.
-async fn with_token<B: MessageBody + 'static>(
-    req: ServiceRequest,
-    next: Next<B>,
-    shared: Data<Arc<dyn Shared>>,
-    bucket: &str,
-    quota: Quota,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let answer = next.call(req).await;
-    let status = match &answer {
-        Ok(response) => response.status(),
-        Err(error) => error.as_response_error().status_code(),
-    };
-    if status != StatusCode::UNAUTHORIZED {
-        let mut response = answer?.map_into_boxed_body();
-        let told = response.request().extensions().get::<Verdict>().copied();
-        if let Some(verdict) = told {
-            tell(response.headers_mut(), &verdict);
-        }
-        return Ok(response);
+/// Takes a request without a good token from the quota of its address, and from a smaller one
+/// when it came with another token, so that guessing is slow.
+async fn pay(req: &ServiceRequest, shared: &dyn Shared, limit: u32) -> Verdict {
+    let address = address(req.request());
+    let verdict = shared
+        .take(&format!("address:{address}"), quota(limit))
+        .await;
+    if !verdict.allowed || !req.headers().contains_key(AUTHORIZATION) {
+        return verdict;
     }
-    let verdict = shared.take(bucket, quota).await;
-    let mut response = match answer {
-        Ok(response) if verdict.allowed => response.map_into_boxed_body(),
-        Ok(response) => {
-            let (req, _) = response.into_parts();
-            ServiceResponse::new(req, too_many(&verdict).error_response())
-        }
-        Err(_) if !verdict.allowed => return Err(too_many(&verdict).into()),
-        Err(error) => return Err(error),
-    };
-    tell(response.headers_mut(), &verdict);
-    Ok(response)
+    let few = quota((limit / REFUSED_PART).max(1));
+    shared.take(&format!("refused:{address}"), few).await
 }
 
 /// `RateLimit-Policy` and `RateLimit`.
@@ -189,18 +158,18 @@ pub fn address(req: &HttpRequest) -> String {
         .map_or(&[][..], |config| &config.trusted_proxies);
     let peer = req.peer_addr().map(|peer| peer.ip().to_canonical());
     let forwarded = req.headers().get_all("x-forwarded-for");
-    let forwarded: Vec<IpAddr> = forwarded
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|address| address.trim().parse::<IpAddr>().ok())
-        .map(|address| address.to_canonical())
+    let forwarded: Vec<Option<IpAddr>> = forwarded
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .map(forwarded_address)
         .collect();
+    // Beyond an entry that cannot be read, nothing is known to come from a trusted proxy.
     let client = peer
         .filter(|peer| trusted.contains(peer))
         .and_then(|_| {
             forwarded
                 .into_iter()
                 .rev()
+                .map_while(|address| address)
                 .find(|address| !trusted.contains(address))
         })
         .or(peer);
@@ -212,6 +181,18 @@ pub fn address(req: &HttpRequest) -> String {
             format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
     }
+}
+
+/// An entry of `X-Forwarded-For`: an address, which some proxies send with a port, IPv6 then in
+/// brackets.
+fn forwarded_address(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim();
+    let bare = entry.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<IpAddr>().ok();
+    let with_port = || entry.parse::<SocketAddr>().ok().map(|socket| socket.ip());
+    address
+        .or_else(with_port)
+        .map(|address| address.to_canonical())
 }
 
 #[cfg(test)]

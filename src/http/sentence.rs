@@ -174,16 +174,24 @@ fn sentence(kind: &Kind) -> String {
         Kind::MultipleOf { multiple_of } => format!("must be a multiple of {multiple_of}"),
         Kind::UniqueItems => "must not have the same item twice".to_owned(),
         Kind::Format { format } => format_sentence(format),
-        Kind::Pattern { pattern } if pattern.len() <= 120 => {
-            format!("must match the pattern {pattern}")
-        }
-        Kind::Pattern { .. } => "does not have the documented pattern".to_owned(),
+        Kind::Pattern { pattern } => pattern_sentence(pattern).to_owned(),
         Kind::PropertyNames { .. } => "has a field with a name that is not allowed".to_owned(),
         _ => "does not have the documented form".to_owned(),
     }
 }
 
-fn format_sentence(format: &str) -> String {
+/// Patterns of the schemas in words.
+fn pattern_sentence(pattern: &str) -> &'static str {
+    match pattern {
+        r"\S" => "must not be blank",
+        r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$" => "must be a language tag such as en or de-CH",
+        r"^[a-z][a-z_]*$" => "must be a name of small letters and underscores, such as based_on",
+        r"^[A-Z]{2}$" => "must be a country code of two capital letters, such as NL",
+        _ => "does not have the documented form",
+    }
+}
+
+pub(super) fn format_sentence(format: &str) -> String {
     match format {
         "date" => "must be a date such as 2026-03-31, from 1900-01-01 to 2200-12-31".to_owned(),
         "date-time" => "must be an instant such as 2026-03-31T09:00:00Z (RFC 3339)".to_owned(),

@@ -21,18 +21,26 @@ pub struct Email(String);
 impl Email {
     /// Reads an address; 422 at `pointer` when it is none.
     pub fn parse(text: &str, pointer: &str) -> Result<Self> {
+        let fault = |detail: &str| Problem::invalid(pointer, detail);
+        let bad = || fault("must be an e-mail address such as ana@example.org");
         let normal = text.trim().to_lowercase();
-        let good = normal.is_ascii()
-            && normal.len() <= LONGEST_EMAIL
-            && normal.parse::<lettre::Address>().is_ok();
-        if good {
-            Ok(Self(normal))
-        } else {
-            Err(Problem::invalid(
-                pointer,
-                "must be an e-mail address such as ana@example.org",
-            ))
+        let (name, domain) = normal.rsplit_once('@').ok_or_else(bad)?;
+        if !name.is_ascii() {
+            return Err(fault(
+                "must have only letters from a to z, digits and signs before the @",
+            ));
         }
+        // The domain as it stands in the DNS: the same whichever way it is written (RFC 5891).
+        let domain = match domain.is_ascii() {
+            true => domain.to_owned(),
+            false => idna::domain_to_ascii_strict(domain)
+                .map_err(|_bad| fault("must have a domain that can exist after the @"))?,
+        };
+        let normal = format!("{name}@{domain}");
+        if normal.len() > LONGEST_EMAIL || normal.parse::<lettre::Address>().is_err() {
+            return Err(bad());
+        }
+        Ok(Self(normal))
     }
 
     /// The address.
@@ -182,6 +190,20 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_domain_is_the_same_however_it_is_written() {
+        for same in [
+            "ana@müller.example",
+            " Ana@MÜLLER.example ",
+            "ana@xn--mller-kva.example",
+        ] {
+            let email = Email::parse(same, "/email").unwrap();
+            assert_eq!(email.as_str(), "ana@xn--mller-kva.example", "{same}");
+        }
+        let problem = Email::parse("änna@example.org", "/email").unwrap_err();
+        assert!(problem.errors[0].detail.contains("before the @"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::accounts::{self, Account, Email};
 use super::passwords::{self, Verdict};
+use super::refresh::Seal;
 use super::throttle::{self, Buckets};
 use super::tokens::Tokens;
 use crate::config::Config;
@@ -80,6 +81,21 @@ impl Desk {
     /// Counts a try with a password: 429 when there were too many.
     pub async fn count_try(&self, email: &Email) -> Result<()> {
         throttle::password(&self.shared, &self.req, email).await
+    }
+
+    /// The seal of refresh tokens.
+    pub(super) fn seal(&self) -> Seal {
+        Seal::new(&self.tokens.keys().derive("refresh tokens"))
+    }
+
+    /// 429 when this address has presented too many tokens that were none.
+    pub async fn check_guesses(&self) -> Result<()> {
+        throttle::check_guesses(&self.shared, &self.req).await
+    }
+
+    /// Counts a refresh token or an invitation that was none.
+    pub async fn count_guess(&self) {
+        throttle::count_guess(&self.shared, &self.req).await;
     }
 
     /// Whether `password` is that of `account`; takes as long when there is no account. Count the

@@ -7,6 +7,7 @@
 //! | `refresh.rs` | what does a refresh token look like, and which one follows it? |
 //! | `sessions.rs` | how does a sign-in begin, go on and end? |
 //! | `passwords.rs` | is this the password, and is it good enough? |
+//! | `hashing.rs` | how are passwords hashed in memory that is bounded? |
 //! | `accounts.rs` | who has an account? |
 //! | `desk.rs` | what does a handler need before anybody is signed in? |
 //! | `throttle.rs` | how often may somebody try? |
@@ -22,6 +23,7 @@ pub mod accounts;
 mod cookies;
 pub mod desk;
 pub mod grants;
+mod hashing;
 pub(crate) mod independence;
 pub mod invitations;
 pub(crate) mod joining;

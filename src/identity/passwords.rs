@@ -1,16 +1,13 @@
 //! Passwords: Argon2id with OWASP's parameters, rules of NIST SP 800-63B-4 section 3.1.1.2.
 //!
 //! Long, not on the blocklist, and nothing else: no rules of composition, no expiry. Hashing
-//! takes 19 MiB and tens of milliseconds, so only [`AT_ONCE`] run in a process at the same time.
+//! takes 19 MiB and tens of milliseconds, so few run at the same time; see `hashing`.
 
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use argon2::{Algorithm, Params, PasswordHash};
+use aws_lc_rs::rand;
+use unicode_normalization::UnicodeNormalization;
 
-use actix_web::web;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
+use super::hashing;
 use crate::problem::{Problem, Result};
 
 /// Characters of the shortest password.
@@ -23,14 +20,8 @@ const MEMORY: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// Lanes.
 const LANES: u32 = 1;
-/// Hashes computed in the process at the same time.
-const AT_ONCE: usize = 2;
-/// How long a hash waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Seconds after which a client may try again when the turn did not come.
-const RETRY_SECONDS: u32 = 5;
-
-static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(AT_ONCE)));
+/// Bytes of a salt.
+const SALT_BYTES: usize = 16;
 
 /// Words that a password must not consist of, alone or repeated, with or without digits and
 /// signs around them: the longest and commonest of leaked lists, keyboard walks, our own name.
@@ -106,6 +97,7 @@ const BLOCKED: &[&str] = &[
 
 /// What is wrong with a new password of the account `email`, as a sentence; `None` if it is good.
 pub fn fault(password: &str, email: &str) -> Option<String> {
+    let password = &normal(password);
     let length = password.chars().count();
     if length < SHORTEST {
         return Some(format!(
@@ -149,15 +141,19 @@ fn repeats(text: &str, word: &str) -> bool {
     text.contains(word) && text.split(word).all(is_rest)
 }
 
+/// A password as it is judged and hashed: however a keyboard composes an accent, it is the same
+/// (RFC 8265 section 4.2).
+fn normal(password: &str) -> String {
+    password.nfc().collect()
+}
+
 /// The hash of a new password, a PHC string.
 pub async fn hash(password: String) -> Result<String> {
-    let turn = turn().await?;
-    off_thread(move || {
-        let _turn = turn;
-        hasher()?
-            .hash_password(password.as_bytes())
-            .map(|hash| hash.to_string())
-            .map_err(|error| Problem::internal(error.to_string()))
+    hashing::turn(move |hasher| {
+        let mut salt = [0; SALT_BYTES];
+        rand::fill(&mut salt).map_err(Problem::internal)?;
+        let hash = hasher.hash(&normal(&password), &salt, params()?)?;
+        Ok(hash.to_string())
     })
     .await
 }
@@ -176,23 +172,20 @@ pub enum Verdict {
 /// Compares a password with the hash of an account. Without an account the work is the same, so
 /// that the time tells nothing.
 pub async fn verify(password: String, stored: Option<String>) -> Result<Verdict> {
-    let turn = turn().await?;
-    off_thread(move || {
-        let _turn = turn;
-        let known = stored.is_some();
-        // Made in any case, so that the first unknown account takes no longer than others.
-        let dummy = dummy()?;
-        let stored = stored.unwrap_or_else(|| dummy.to_owned());
-        let hash =
-            PasswordHash::new(&stored).map_err(|error| Problem::internal(error.to_string()))?;
-        let right = hasher()?
-            .verify_password(password.as_bytes(), &hash)
-            .is_ok();
-        Ok(match (right && known, is_current(&hash)) {
-            (false, _) => Verdict::Wrong,
-            (true, true) => Verdict::Right,
-            (true, false) => Verdict::RightButOld,
-        })
+    hashing::turn(move |hasher| {
+        let password = normal(&password);
+        let Some(stored) = stored else {
+            hasher.hash(&password, &[0; SALT_BYTES], params()?)?;
+            return Ok(Verdict::Wrong);
+        };
+        let hash = PasswordHash::new(&stored).map_err(fault_of)?;
+        Ok(
+            match (hasher.is_right(&password, &hash)?, is_current(&hash)) {
+                (false, _) => Verdict::Wrong,
+                (true, true) => Verdict::Right,
+                (true, false) => Verdict::RightButOld,
+            },
+        )
     })
     .await
 }
@@ -205,43 +198,18 @@ fn is_current(hash: &PasswordHash) -> bool {
         })
 }
 
-/// A hash that no account has, made once.
-fn dummy() -> Result<&'static str> {
-    static DUMMY: LazyLock<Option<String>> = LazyLock::new(|| {
-        let hash = hasher()
-            .ok()?
-            .hash_password(b"nobody has this password")
-            .ok()?;
-        Some(hash.to_string())
-    });
-    DUMMY
-        .as_deref()
-        .ok_or_else(|| Problem::internal("the dummy hash cannot be made"))
+fn params() -> Result<Params> {
+    Params::new(MEMORY, PASSES, LANES, None).map_err(fault_of)
 }
 
-fn hasher() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY, PASSES, LANES, None)
-        .map_err(|error| Problem::internal(error.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-/// Waits for a turn; 503 when there are too many before.
-async fn turn() -> Result<OwnedSemaphorePermit> {
-    tokio::time::timeout(PATIENCE, Arc::clone(&TURNS).acquire_owned())
-        .await
-        .map_err(|late| Problem::unavailable(RETRY_SECONDS, late))?
-        .map_err(Problem::internal)
-}
-
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    web::block(work).await.map_err(Problem::internal)?
+fn fault_of(error: impl std::fmt::Display) -> Problem {
+    Problem::internal(error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use argon2::{Argon2, PasswordHasher, Version};
 
     #[test]
     fn long_pass_phrases_are_good_in_any_script() {
@@ -305,6 +273,21 @@ mod tests {
             try_with("nobody has this password", None).await,
             Verdict::Wrong
         );
+    }
+
+    #[actix_web::test]
+    async fn accents_may_be_composed_in_any_way() {
+        let hash = hash("Zw\u{f6}lf Boxk\u{e4}mpfer jagen".to_owned())
+            .await
+            .unwrap();
+
+        let verdict = verify(
+            "Zwo\u{308}lf Boxka\u{308}mpfer jagen".to_owned(),
+            Some(hash),
+        )
+        .await;
+
+        assert_eq!(verdict.unwrap(), Verdict::Right);
     }
 
     #[actix_web::test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::http::json::Object;
+use crate::http::json::{Object, fit};
 use crate::http::schema::Shape;
 use crate::problem::{Problem, Result};
 
@@ -27,9 +27,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Patch<T> {
             Shape::cached::<T>()
                 .check(&value)
                 .map_err(Problem::invalid_all)?;
-            serde_json::from_value(value)
-                .map(Self)
-                .map_err(|error| Problem::invalid("", format!("does not fit: {error}")))
+            fit(value).map(Self)
         }
         .boxed_local()
     }

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::refresh::{self, RefreshToken};
+use super::refresh::{self, RefreshToken, Seal};
 use crate::problem::Result;
 use crate::schema::{sessions, users};
 use crate::tenancy::TenantTx;
@@ -35,9 +35,10 @@ pub(super) async fn open(
     tx: &mut TenantTx<'_>,
     user_id: Uuid,
     user_agent: Option<String>,
+    seal: &Seal,
 ) -> Result<Opened> {
     let session_id = Uuid::now_v7();
-    let refresh = RefreshToken::new(session_id)?;
+    let refresh = RefreshToken::new(session_id, seal)?;
     let now = tx.now();
     let user_agent: Option<String> =
         user_agent.map(|text| text.chars().take(USER_AGENT_LIMIT).collect());
@@ -127,6 +128,7 @@ pub(super) async fn rotate(
     tx: &mut TenantTx<'_>,
     user_id: Uuid,
     presented: &RefreshToken,
+    seal: &Seal,
 ) -> Result<Rotation> {
     tx.switch(user_id, None).await?;
     let query = sessions::table
@@ -140,7 +142,7 @@ pub(super) async fn rotate(
     }
     let hash = presented.hash();
     if session.refresh_hash == hash {
-        return advance(tx, &session, presented).map(Rotation::Next);
+        return advance(tx, &session, presented, seal).map(Rotation::Next);
     }
     match (&session.previous_hash, &session.successor_salt) {
         (Some(previous), Some(salt))
@@ -149,10 +151,12 @@ pub(super) async fn rotate(
             Ok(Rotation::Next(Opened {
                 session_id: presented.session_id,
                 user_id,
-                refresh: presented.successor(salt),
+                refresh: presented.successor(salt, seal),
                 refresh_until: session.idle_until,
             }))
         }
+        // Who only knows of the session must not be able to end it.
+        _ if !seal.is_on(presented) => Ok(Rotation::Refused),
         _ => {
             revoke(tx, presented.session_id, "an old refresh token came back").await?;
             Ok(Rotation::Reused(presented.session_id))
@@ -160,9 +164,14 @@ pub(super) async fn rotate(
     }
 }
 
-fn advance(tx: &mut TenantTx<'_>, session: &Session, presented: &RefreshToken) -> Result<Opened> {
+fn advance(
+    tx: &mut TenantTx<'_>,
+    session: &Session,
+    presented: &RefreshToken,
+    seal: &Seal,
+) -> Result<Opened> {
     let salt = refresh::random()?;
-    let next = presented.successor(&salt);
+    let next = presented.successor(&salt, seal);
     let now = tx.now();
     let idle_until = (now + IDLE).min(session.expires_at);
     let row = diesel::update(sessions::table.find(presented.session_id)).set((

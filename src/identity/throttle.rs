@@ -22,6 +22,10 @@ const LOGIN_PART: u32 = 6;
 /// Sign-ups from one address in an hour, as a part of `RATE_LIMIT`.
 const SIGNUP_PART: u32 = 30;
 
+/// Refresh tokens and invitations that were none, from one address in a quarter of an hour, as a
+/// part of `RATE_LIMIT`.
+const GUESS_PART: u32 = 6;
+
 /// A quota for an address: a part of the requests it has in a minute.
 fn of_address(req: &HttpRequest, part: u32, per: Duration) -> Quota {
     let limit = req
@@ -49,6 +53,28 @@ pub async fn password_was_right(shared: &Arc<dyn Shared>, email: &Email) {
 pub async fn signup(shared: &Arc<dyn Shared>, req: &HttpRequest) -> Result<()> {
     let quota = of_address(req, SIGNUP_PART, Duration::from_secs(60 * 60));
     take(shared, &format!("signup:address:{}", address(req)), quota).await
+}
+
+/// 429 when an address has presented too many tokens that were none.
+pub async fn check_guesses(shared: &Arc<dyn Shared>, req: &HttpRequest) -> Result<()> {
+    let (bucket, quota) = guesses(req);
+    let verdict = shared.peek(&bucket, quota).await;
+    if verdict.allowed {
+        Ok(())
+    } else {
+        Err(too_many(&verdict))
+    }
+}
+
+/// Counts a token that was none.
+pub async fn count_guess(shared: &Arc<dyn Shared>, req: &HttpRequest) {
+    let (bucket, quota) = guesses(req);
+    shared.take(&bucket, quota).await;
+}
+
+fn guesses(req: &HttpRequest) -> (String, Quota) {
+    let quota = of_address(req, GUESS_PART, ACCOUNT.per);
+    (format!("guess:address:{}", address(req)), quota)
 }
 
 async fn take(shared: &Arc<dyn Shared>, bucket: &str, quota: Quota) -> Result<()> {

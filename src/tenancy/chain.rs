@@ -188,3 +188,33 @@ pub(crate) fn event_hash(previous: &[u8], event: &Hashed<'_>) -> Vec<u8> {
     context.update(canonical.as_bytes());
     context.finish().as_ref().to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every hash ever written must come out the same for ever. Should this fail, the way in which
+    /// JSON is written has changed, not the events.
+    #[test]
+    fn the_hash_of_an_event_never_changes() {
+        let event = Hashed {
+            scope: Uuid::from_u128(1),
+            seq: 7,
+            at: DateTime::from_timestamp(1_800_000_000, 123_456_000).unwrap(),
+            actor_id: Some(Uuid::from_u128(2)),
+            action: "risk.created",
+            subject_kind: "risk",
+            subject_id: Uuid::from_u128(3),
+            request_id: None,
+            data: r#"{"b":1,"a":"é"}"#,
+        };
+
+        let hash = event_hash(&[0; 32], &event);
+
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            hex,
+            "df7510e296f012643ce1cb7a30aa5be7c1ae65adcffb256d419a534bbef1d015"
+        );
+    }
+}

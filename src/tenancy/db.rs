@@ -57,8 +57,9 @@ impl Db {
             .map_err(|error| Problem::unavailable(2, error))
     }
 
-    /// Whether the database answers and knows every migration of this program.
+    /// Whether the database answers and knows every migration and every status of this program.
     pub async fn ready(&self, statuses: &[(&str, &str)]) -> Result<()> {
+        use crate::schema::kind_statuses;
         let mut connection = self.connection().await?;
         let known = diesel_migrations_names();
         let applied: Vec<String> = migrations_table::table
@@ -73,16 +74,18 @@ impl Db {
             .select((kind_statuses::kind, kind_statuses::status))
             .load(&mut *connection)
             .await?;
-        let lacks = |(kind, status): &&(&str, &str)| {
-            !filled
-                .iter()
-                .any(|(known, of)| (known.as_str(), of.as_str()) == (*kind, *status))
+        let is_filled = |kind: &str, status: &str| {
+            let mut filled = filled.iter();
+            filled.any(|(known, state)| known == kind && state == status)
         };
-        match statuses.iter().find(lacks) {
+        match statuses
+            .iter()
+            .find(|(kind, status)| !is_filled(kind, status))
+        {
             None => Ok(()),
             Some((kind, status)) => Err(Problem::unavailable(
                 10,
-                format!("the database does not know that a {kind} can be {status}"),
+                format!("the database does not know {status} of {kind}"),
             )),
         }
     }
@@ -242,10 +245,16 @@ diesel::table! {
     }
 }
 
-/// Migrations that have not run, seen by the runtime role.
-pub async fn pending_migrations(url: &str) -> Result<bool, DbError> {
+/// Whether migrations have not run or statuses are not known, seen by the runtime role.
+pub async fn pending_migrations(url: &str, statuses: &[(&str, &str)]) -> Result<bool, DbError> {
     let db = Db::new(url, 1)?;
-    Ok(db.ready(&[]).await.is_err())
+    Ok(db.ready(statuses).await.is_err())
+}
+
+/// Whether errors come in English under this locale.
+fn speaks_english(locale: &str) -> bool {
+    let language = locale.split(['.', '_', '-']).next().unwrap_or_default();
+    ["", "C", "POSIX", "en", "English"].contains(&language)
 }
 
 /// The reason why the role behind `url` must not serve requests; `None` if it is harmless:
@@ -263,6 +272,15 @@ pub async fn table_rights_fault(url: &str) -> Result<Option<String>, DbError> {
     {
         return Ok(Some(format!(
             "PostgreSQL 15 or newer is needed, not {version}"
+        )));
+    }
+    let language: String = diesel::select(current_setting("lc_messages"))
+        .get_result(&mut connection)
+        .await
+        .map_err(|error| fail(&error))?;
+    if !speaks_english(&language) {
+        return Ok(Some(format!(
+            "The database tells its errors in {language}; set lc_messages to C for it, so that those that pass are known"
         )));
     }
     let name: String = diesel::select(current_setting("role"))

@@ -2,10 +2,16 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::support::{Client, Setup};
+
+/// What the demo may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Starts the program with demo data; answers what it prints, up to the last line, and itself.
 fn start(env: &std::collections::HashMap<String, String>) -> (String, std::process::Child) {
@@ -16,13 +22,19 @@ fn start(env: &std::collections::HashMap<String, String>) -> (String, std::proce
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let output = BufReader::new(program.stdout.take().unwrap());
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || output.lines().try_for_each(|line| tell.send(line.unwrap())));
+    let deadline = Instant::now() + PATIENCE;
     let mut printed = String::new();
-    for line in BufReader::new(program.stdout.take().unwrap()).lines() {
-        printed += &line.unwrap();
+    while !printed.contains("/portfolio'") {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(line) = told.recv_timeout(left) else {
+            let _ = program.kill();
+            panic!("the demo did not come to its end: {printed}");
+        };
+        printed += &line;
         printed.push('\n');
-        if printed.contains("/portfolio'") {
-            break;
-        }
     }
     (printed, program)
 }

@@ -64,11 +64,15 @@ pub(super) async fn accept(
         name,
         password,
     } = body.value;
+    desk.check_guesses().await?;
     let found = desk
         .platform
         .read(async |tx| invitations::find(tx, &token).await)
-        .await?
-        .ok_or_else(not_valid)?;
+        .await?;
+    let Some(found) = found else {
+        desk.count_guess().await;
+        return Err(not_valid());
+    };
     let accepting = who(&desk, &found, name, password).await?;
     let user_id = match &accepting {
         Accepting::Known(id) => *id,

@@ -114,6 +114,7 @@ pub(super) async fn login(desk: Desk, body: Json<Login>) -> Result<HttpResponse>
     let account = account.filter(|_| right).ok_or_else(wrong)?;
     let agent = desk.req.headers().get(USER_AGENT);
     let agent = agent.and_then(|value| value.to_str().ok().map(str::to_owned));
+    let seal = desk.seal();
     let opened = desk
         .write(account.id, async |tx| {
             tx.switch(account.id, None).await?;
@@ -122,7 +123,7 @@ pub(super) async fn login(desk: Desk, body: Json<Login>) -> Result<HttpResponse>
             if now.version != account.version || now.disabled_at.is_some() {
                 return Err(accounts::just_changed());
             }
-            sessions::open(tx, account.id, agent).await
+            sessions::open(tx, account.id, agent, &seal).await
         })
         .await?;
     answer(&desk, &opened, cookie)
@@ -152,23 +153,40 @@ fn wrong() -> Problem {
 pub(super) async fn refresh(desk: Desk, body: RefreshBody) -> Result<HttpResponse> {
     let presented = presented(&desk, body.0)?;
     let (token, cookie) = presented.ok_or_else(ended)?;
-    let token = RefreshToken::parse(&token).ok_or_else(ended)?;
+    desk.check_guesses().await?;
+    match exchange(&desk, &token).await? {
+        Some(opened) => answer(&desk, &opened, cookie),
+        None => {
+            desk.count_guess().await;
+            Err(ended())
+        }
+    }
+}
+
+/// The session that goes on with the successor of a token; none if it cannot.
+async fn exchange(desk: &Desk, token: &str) -> Result<Option<Opened>> {
+    let Some(token) = RefreshToken::parse(token) else {
+        return Ok(None);
+    };
     // Who acts is known once the session is found; until then it is nobody.
     let owner = desk
         .platform
         .read(async |tx| sessions::owner(tx, &token).await)
-        .await?
-        .ok_or_else(ended)?;
+        .await?;
+    let Some(owner) = owner else { return Ok(None) };
+    let seal = desk.seal();
     let rotation = desk
-        .write(owner, async |tx| sessions::rotate(tx, owner, &token).await)
+        .write(owner, async |tx| {
+            sessions::rotate(tx, owner, &token, &seal).await
+        })
         .await?;
     match rotation {
-        Rotation::Next(opened) => answer(&desk, &opened, cookie),
-        Rotation::Refused => Err(ended()),
+        Rotation::Next(opened) => Ok(Some(opened)),
+        Rotation::Refused => Ok(None),
         Rotation::Reused(session) => {
             tracing::warn!(%session, "a used refresh token came back, session {session} is revoked");
             desk.callers.revoke(session, REMEMBER_REVOKED).await;
-            Err(ended())
+            Ok(None)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The HTTP contract: what every operation promises, whatever it is about.
 
+mod addresses;
 mod atomicity;
 mod bad_input;
 mod batch;
@@ -12,7 +13,9 @@ mod lost_update;
 mod mass_assignment;
 mod openapi_drift;
 mod operations;
+mod preflight;
 pub mod problems;
+mod refusals;
 mod roles_snapshot;
 mod schema_file;
 pub mod stage;

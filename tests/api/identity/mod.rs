@@ -5,6 +5,7 @@ mod escalation;
 mod forged_tokens;
 mod invitations;
 mod refresh;
+mod session_model;
 mod sessions;
 mod sign_in;
 mod throttling;

@@ -1,6 +1,8 @@
 //! Refresh tokens: rotated at each use; an old one that comes back ends the session
 //! (RFC 9700 section 4.14.2).
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::contract::problems::assert_problem;
 use crate::contract::stage::{rehearsal_of, set_clock};
-use crate::support::actors::{PASSWORD, sign_in};
+use crate::support::actors::{PASSWORD, id_in, sign_in};
 use crate::support::{Answer, App, Firm, Person, Setup, app};
 
 async fn refresh(app: &App, token: &str) -> Answer {
@@ -111,6 +113,22 @@ async fn a_token_from_before_the_last_one_ends_the_session_at_once() {
 
     assert_problem("reuse", &reuse, 401);
     assert_session_is_dead(app(), &person, &third).await;
+}
+
+#[actix_web::test]
+async fn nobody_ends_a_session_by_knowing_its_id() {
+    let person = owner(app()).await;
+    let sessions = person.api.get("/v1/me/sessions", 200).await;
+    let session = id_in(&sessions["items"][0], "id");
+    let second = token_of(refresh(app(), &person.refresh_token).await);
+    let mut forged = session.as_bytes().to_vec();
+    forged.extend_from_slice(&[7; 32]);
+
+    let answer = refresh(app(), &URL_SAFE_NO_PAD.encode(&forged)).await;
+
+    assert_problem("a token that was made up", &answer, 401);
+    me(&person).await.expect(200);
+    token_of(refresh(app(), &second).await);
 }
 
 #[actix_web::test]

@@ -68,6 +68,47 @@ async fn an_address_is_the_same_in_upper_and_lower_case() {
 }
 
 #[actix_web::test]
+async fn an_address_may_have_blanks_around_it_and_a_domain_in_any_script() {
+    let name = format!("signe.{}", uuid::Uuid::now_v7().simple());
+    let owner =
+        json!({"name": "Signe", "email": format!("{name}@müller.example"), "password": PASSWORD});
+    let body = json!({"name": "Fjordlys Advisory", "owner": owner});
+    app()
+        .anonymous()
+        .post("/v1/consultancies", &body, 201)
+        .await;
+
+    for same in [
+        format!("{name}@müller.example"),
+        format!(" {name}@MÜLLER.example "),
+        format!("{name}@xn--mller-kva.example"),
+    ] {
+        let login = json!({"email": same, "password": PASSWORD});
+        app().anonymous().post("/v1/auth/login", &login, 200).await;
+    }
+    for bad in ["", "x", "ana@", "änna@example.org", "ana@exa mple.org"] {
+        let login = json!({"email": bad, "password": PASSWORD});
+        let answer = post(&app().anonymous(), "/v1/auth/login", &[], Some(login)).await;
+        assert_problem(bad, &answer, 422);
+        assert_eq!(answer.json()["errors"][0]["pointer"], "/email", "{bad}");
+    }
+}
+
+#[actix_web::test]
+async fn a_password_is_the_same_however_its_accents_are_typed() {
+    let email = format!("lars.{}@example.org", uuid::Uuid::now_v7().simple());
+    let owner =
+        json!({"name": "Lars", "email": email, "password": "zw\u{f6}lf kleine Boote fahren"});
+    let body = json!({"name": "Fjordlys Advisory", "owner": owner});
+    app()
+        .anonymous()
+        .post("/v1/consultancies", &body, 201)
+        .await;
+
+    sign_in(app(), &email, "zwo\u{308}lf kleine Boote fahren").await;
+}
+
+#[actix_web::test]
 async fn signing_out_is_effective_at_once() {
     let person = owner().await;
     let other = sign_in(app(), &person.email, PASSWORD).await;

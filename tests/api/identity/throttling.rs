@@ -134,3 +134,47 @@ async fn one_address_signs_up_only_so_often() {
     }
     assert_problem("one sign-up too many", &last.unwrap(), 429);
 }
+
+#[actix_web::test]
+async fn a_bad_token_is_no_way_round_the_quota_of_public_operations() {
+    let app = Setup::named("token_guesses").env("RATE_LIMIT", 60).start();
+    let anybody = app.anonymous().with_token("x");
+    let mut statuses = Vec::new();
+    for _ in 0..30 {
+        statuses.push(
+            anybody
+                .send(Method::GET, "/v1/catalogs", &[], None)
+                .await
+                .status,
+        );
+    }
+    let passed = statuses.iter().filter(|status| **status != 429).count();
+    assert!(passed <= 11, "{passed} passed");
+}
+
+#[actix_web::test]
+async fn invitations_and_refresh_tokens_are_guessed_only_so_often() {
+    let app = Setup::named("link_guesses").env("RATE_LIMIT", 120).start();
+    let person = Firm::sign_up(&app, "Fjordlys Advisory").await.owner;
+    let guesses = [
+        (
+            "/v1/invitations/accept",
+            json!({"token": "q8Ejavzg8SNFZ4kKvN7wEjRWeJq83vASNFZ4mrze8BI"}),
+        ),
+        ("/v1/auth/refresh", json!({"refresh_token": "x"})),
+    ];
+    let mut statuses = Vec::new();
+    for (path, body) in guesses.iter().cycle().take(30) {
+        let body = Some(body.to_string());
+        statuses.push(
+            app.anonymous()
+                .send(Method::POST, path, &[], body)
+                .await
+                .status,
+        );
+    }
+    let tried = statuses.iter().filter(|status| **status != 429).count();
+    assert!((20..=22).contains(&tried), "{tried} tried: {statuses:?}");
+    // Who has a good token still gets on with what it is for.
+    person.api.get("/v1/me", 200).await;
+}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 
@@ -35,6 +36,7 @@ impl House {
             ("PUBLIC_URL", "http://aims.test"),
             ("RATE_LIMIT", "1000000"),
             ("WORKERS", "2"),
+            ("STOP_NOTICE", "1"),
             ("LOG", "warn,aims=info"),
         ]
         .into_iter()
@@ -128,6 +130,55 @@ async fn sigterm_answers_what_has_been_asked_and_stops_the_database() {
     assert_eq!(status.code(), Some(0), "{}", house.process.said());
     assert!(test_kill_process(postmaster).is_err());
     assert!(!house.data.join("postgres/data/postmaster.pid").exists());
+}
+
+#[actix_web::test]
+async fn a_server_that_leaves_says_so_before_it_stops_to_listen() {
+    let mut house = House::open("leaving").await;
+    let balancer = house.process.anonymous();
+    balancer.get("/readyz", 200).await;
+
+    house.process.signal(Signal::TERM);
+
+    let deadline = Instant::now() + HEALED_WITHIN;
+    loop {
+        let answer = balancer.send(reqwest::Method::GET, "/readyz", &[], None).await;
+        if answer.status == 503 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{}", answer.expect(200).text);
+    }
+    // Whoever has not learned it yet is still served.
+    house.owner.get("/v1/me", 200).await;
+    balancer.get("/livez", 200).await;
+    let status = house.process.end().await;
+    assert_eq!(status.code(), Some(0), "{}", house.process.said());
+}
+
+#[actix_web::test]
+async fn a_flood_of_sign_ins_leaves_no_memory_behind() {
+    let house = House::open("flood").await;
+    let http = reqwest::Client::new();
+    let url = format!("{}/v1/auth/login", house.process.base());
+    let flood = async |from: usize, to: usize| {
+        futures_util::stream::iter(from..to)
+            .for_each_concurrent(20, |number| {
+                let body = json!({
+                    "email": format!("somebody.{number}@example.org"),
+                    "password": format!("wrong guess number {number}"),
+                });
+                let request = http.post(&url).json(&body);
+                async move { assert_eq!(request.send().await.unwrap().status(), 401) }
+            })
+            .await;
+    };
+    flood(0, 20).await;
+    let before = house.process.memory_kib();
+
+    flood(20, 2020).await;
+
+    let grown = house.process.memory_kib().saturating_sub(before);
+    assert!(grown < 64 * 1024, "{before} KiB and {grown} KiB more");
 }
 
 #[actix_web::test]
