@@ -24,7 +24,7 @@ async fn a_deadline_may_have_its_own_warning_days() {
     let said = |days: i32| format!("Certificate expiry of RSK-001 is due in {days} days");
     assert_eq!(
         rehearsal.told(&place.risk_owner),
-        [said(181 - 1), said(90), said(30)]
+        [said(180), said(90), said(30)]
     );
 }
 
