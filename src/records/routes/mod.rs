@@ -1,16 +1,20 @@
 //! The routes of all kinds: one handler for each operation, whatever the kind. What is attached
-//! to a record (links, evidence, comments, history) has its handlers in `attached.rs`.
+//! to a record (links, evidence, comments, history) has its handlers in `attached.rs`; which there
+//! are says `table.rs`.
 
 mod attached;
+mod table;
 
 use actix_web::body::MessageBody;
-use actix_web::guard::{GuardContext, fn_guard};
+use actix_web::guard::fn_guard;
 use actix_web::http::header::{ETAG, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use self::table::is_declared;
+pub(super) use self::table::{BASE, Declared, TABLE};
 use super::batch::Batch;
 use super::list::Listing;
 use super::registry::{Entry, registry};
@@ -26,85 +30,18 @@ use crate::http::query::Params;
 use crate::problem::{Problem, Result};
 use crate::tenancy::{Access, Answer, IdempotencyKey, Reads, Writes};
 
-/// Registers the routes. What is no kind below `/v1/tenants/{tenant_id}` is left to other routes.
+/// Registers the routes of the [table](TABLE). What is no kind below `/v1/tenants/{tenant_id}` is
+/// left to other routes.
 pub fn routes(cfg: &mut web::ServiceConfig) {
-    let base = "/v1/tenants/{tenant_id}";
-    let at = |path: &str| web::resource(format!("{base}/{path}")).guard(fn_guard(is_declared));
-    cfg.service(at("records").route(web::get().to(search)))
-        .service(
-            at("{kind}")
-                .route(web::get().to(list))
-                .route(web::post().to(create)),
-        )
-        .service(at("{kind}/batch").route(web::post().to(run_batch)))
-        .service(
-            at("{kind}/{id}")
-                .route(web::get().to(get))
-                .route(web::patch().to(update))
-                .route(web::delete().to(archive)),
-        )
-        .service(
-            at("{kind}/{id}/transitions")
-                .route(web::get().to(list_transitions))
-                .route(web::post().to(make_transition)),
-        )
-        .service(
-            at("{kind}/{id}/links")
-                .route(web::get().to(attached::list_links))
-                .route(web::post().to(attached::create_link)),
-        )
-        .service(at("{kind}/{id}/links/{link_id}").route(web::delete().to(attached::delete_link)))
-        .service(
-            at("{kind}/{id}/evidence")
-                .route(web::get().to(attached::list_evidence))
-                .route(web::post().to(attached::attach_evidence)),
-        )
-        .service(
-            at("{kind}/{id}/comments")
-                .route(web::get().to(attached::list_comments))
-                .route(web::post().to(attached::create_comment)),
-        )
-        .service(at("{kind}/{id}/history").route(web::get().to(attached::list_history)))
-        .service(at("{kind}/{id}/versions").route(web::get().to(attached::list_versions)))
-        .service(at("{kind}/{id}/versions/{number}").route(web::get().to(attached::get_version)))
-        .service(at("{kind}/{id}/deadlines").route(web::get().to(attached::list_deadlines)))
-        .service(at("{kind}/{id}/{part}").route(web::get().to(list_part)))
-        .service(
-            at("{kind}/{id}/{part}/{key}")
-                .route(web::get().to(get_part))
-                .route(web::put().to(put_part))
-                .route(web::delete().to(delete_part)),
-        );
-}
-
-/// Position of the kind in the segments of a path, and that of a part.
-const KIND_SEGMENT: usize = 4;
-const PART_SEGMENT: usize = 6;
-/// Parts that every kind has.
-const COMMON_PARTS: &[&str] = &[
-    "transitions",
-    "links",
-    "evidence",
-    "comments",
-    "history",
-    "versions",
-    "deadlines",
-];
-
-/// Whether a path names a registered kind, and a part that the kind has; everything else is left
-/// to the default handler, which knows 404 from 405.
-fn is_declared(context: &GuardContext<'_>) -> bool {
-    let mut segments = context.head().uri.path().split('/').skip(KIND_SEGMENT);
-    let kind = segments.next().unwrap_or_default();
-    let part = segments.nth(PART_SEGMENT - KIND_SEGMENT - 1);
-    if kind == "records" {
-        return part.is_none();
+    for rows in TABLE.chunk_by(|one, next| one.path == next.path) {
+        let Some(path) = rows.first().map(|row| row.path) else {
+            continue;
+        };
+        let guard = fn_guard(move |context| is_declared(path, context));
+        let at = web::resource(format!("{BASE}/{path}")).guard(guard);
+        let routes = rows.iter().map(|row| (row.route)());
+        cfg.service(routes.fold(at, |at, route| at.route(route)));
     }
-    registry().by_path(kind).is_some_and(|entry| {
-        part.is_none_or(|part| {
-            COMMON_PARTS.contains(&part) || parts::part_of(entry, part).is_some()
-        })
-    })
 }
 
 /// The kind and the record of an address. What is no kind or no id is not there.
