@@ -12,7 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, get, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -24,11 +24,11 @@ use crate::http::cursor::Cursors;
 use crate::http::openapi::{self, Document};
 use crate::http::operations::{self, Operations};
 use crate::http::shared::{self, Shared};
-use crate::http::{cors, docs, edge, health, limits, schema};
+use crate::http::{cors, docs, edge, health, limits};
 use crate::identity::{self, Keys, Tokens};
 use crate::jobs::{self, JobsHandle, JobsSettings, TenantJob};
 use crate::postgres::{Cluster, Durability, Settings};
-use crate::problem::{Problem, ProblemBody, Result};
+use crate::problem::{Problem, Result};
 use crate::reminders::{self, KindName, Ledger, Naming, Recheck};
 use crate::tenancy::{self, Callers, Db, Platform, TenantTx};
 use crate::{aims, catalog, pages, records, telemetry};
@@ -433,25 +433,50 @@ pub fn document() -> Result<Value, StartFault> {
         .configure(features)
         .split_for_parts();
     let mut document = serde_json::to_value(&api).map_err(fault)?;
-    let (paths, mut schemas) = records::document(kinds());
-    let (problem, components) = schema::of::<ProblemBody>();
-    schemas.extend(components);
-    schemas.insert("Problem".to_owned(), problem);
-    merge(&mut document, "/paths", paths);
-    merge(&mut document, "/components/schemas", schemas);
+    merge(&mut document, tags());
+    merge(&mut document, records::document(kinds()));
     openapi::finish(document, "http://127.0.0.1").map_err(|faults| StartFault(faults.join("\n")))
 }
 
-/// Adds entries to the object at a pointer, making it if it is missing.
-fn merge(document: &mut Value, pointer: &str, entries: Map<String, Value>) {
-    let mut place = document;
-    for name in pointer.split('/').skip(1) {
-        let Value::Object(fields) = place else { return };
-        place = fields
-            .entry(name.to_owned())
-            .or_insert_with(|| Value::Object(Map::new()));
-    }
-    if let Value::Object(fields) = place {
-        fields.extend(entries);
+/// The groups of operations that are not about records.
+fn tags() -> Value {
+    let about = [
+        ("Sign-in", "Sessions, tokens and invitations."),
+        ("Account", "The person who is signed in."),
+        (
+            "Consultancies",
+            "Firms of consultants, their people and invitations.",
+        ),
+        (
+            "Engagements",
+            "What a firm does for a client, and who of it.",
+        ),
+        ("Portfolio", "All clients of a firm at a glance."),
+        ("Tenants", "Client organisations."),
+        (
+            "Members",
+            "People of a client, their roles and invitations.",
+        ),
+        ("Reminders", "What is due, and who is told when."),
+        (
+            "Catalogues",
+            "Clauses and controls of standards, and how they correspond.",
+        ),
+        ("Health", "For load balancers."),
+    ];
+    let tags = about.map(|(name, about)| json!({"name": name, "description": about}));
+    json!({"tags": tags})
+}
+
+/// Adds the entries of one document to another; lists are joined.
+fn merge(document: &mut Value, more: Value) {
+    match (document, more) {
+        (Value::Object(fields), Value::Object(more)) => {
+            for (name, value) in more {
+                merge(fields.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(items), Value::Array(more)) => items.extend(more),
+        (place, value) => *place = value,
     }
 }

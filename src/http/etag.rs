@@ -12,6 +12,9 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::problem::{Problem, ProblemType, Result};
 
+/// What `If-Match` looks like: `*`, or quoted tags separated by commas.
+pub const PATTERN: &str = r#"^(\*|"[^"]*"([ \t]*,[ \t]*"[^"]*")*)$"#;
+
 /// The strong entity tag of a version: `"v7"`.
 pub fn of(version: i32) -> String {
     format!("\"v{version}\"")

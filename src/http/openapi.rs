@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::dev::ResourceDef;
+use actix_web::dev::{Path, ResourceDef};
 use serde_json::{Map, Value, json};
 
 use super::openapi_3_0;
@@ -12,7 +12,7 @@ use crate::problem::ProblemType;
 #[path = "openapi_parts.rs"]
 mod parts;
 
-use parts::{complete_components, header, name_of};
+use parts::{ALWAYS, common_parameter, complete_components, header, name_of};
 
 /// Keys of a path item that are operations.
 const METHODS: &[&str] = &["get", "put", "post", "delete", "patch", "head", "options"];
@@ -35,6 +35,8 @@ pub struct Document {
 
 struct Template {
     path: ResourceDef,
+    /// Variables that stand for a few values, and the values.
+    closed: Vec<(String, Vec<String>)>,
     variables: usize,
     methods: Vec<String>,
 }
@@ -52,6 +54,7 @@ impl Document {
             let methods = METHODS.iter().filter(|method| item.get(**method).is_some());
             templates.push(Template {
                 path: ResourceDef::new(path.as_str()),
+                closed: closed_variables(&document, item),
                 variables: path.matches('{').count(),
                 methods: methods.map(|method| method.to_uppercase()).collect(),
             });
@@ -75,11 +78,7 @@ impl Document {
 
     /// The methods of the most literal path that matches, sorted; none when no path does.
     pub fn methods_of(&self, path: &str) -> Vec<String> {
-        let matching = || {
-            self.templates
-                .iter()
-                .filter(|known| known.path.is_match(path))
-        };
+        let matching = || self.templates.iter().filter(|known| known.matches(path));
         let Some(fewest) = matching().map(|known| known.variables).min() else {
             return Vec::new();
         };
@@ -89,6 +88,41 @@ impl Document {
             .collect();
         methods.into_iter().cloned().collect()
     }
+}
+
+impl Template {
+    fn matches(&self, path: &str) -> bool {
+        let mut path = Path::new(path);
+        self.path.capture_match_info(&mut path)
+            && self.closed.iter().all(|(name, values)| {
+                path.get(name)
+                    .is_some_and(|found| values.iter().any(|value| value == found))
+            })
+    }
+}
+
+/// The variables of a path that have an `enum`.
+fn closed_variables(document: &Value, item: &Value) -> Vec<(String, Vec<String>)> {
+    let operations = METHODS.iter().filter_map(|method| item.get(*method));
+    let parameters = operations
+        .filter_map(|operation| operation.get("parameters"))
+        .filter_map(Value::as_array)
+        .flatten();
+    let resolved = parameters.map(|parameter| {
+        let target = parameter.get("$ref").and_then(Value::as_str);
+        target
+            .and_then(|target| document.pointer(target.trim_start_matches('#')))
+            .unwrap_or(parameter)
+    });
+    let in_path = resolved.filter(|parameter| parameter.get("in") == Some(&json!("path")));
+    in_path
+        .filter_map(|parameter| {
+            let name = parameter.get("name")?.as_str()?.to_owned();
+            let values = parameter.pointer("/schema/enum")?.as_array()?;
+            let values = values.iter().filter_map(Value::as_str).map(str::to_owned);
+            Some((name, values.collect()))
+        })
+        .collect()
 }
 
 /// A document as it is committed: pretty, keys in order, with a line feed at the end.
@@ -137,6 +171,7 @@ pub fn finish(mut doc: Value, public_url: &str) -> Result<Value, Vec<String>> {
             }
         }
     }
+    faults.extend(unexplained_tags(&doc));
     let Value::Object(top) = &mut doc else {
         return Err(vec!["the document is no object".to_owned()]);
     };
@@ -161,7 +196,7 @@ pub fn finish(mut doc: Value, public_url: &str) -> Result<Value, Vec<String>> {
 fn info() -> Value {
     json!({
         "title": "AIMS API",
-        "version": format!("v1 ({})", env!("CARGO_PKG_VERSION")),
+        "version": env!("CARGO_PKG_VERSION"),
         "description": DESCRIPTION,
         "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
     })
@@ -215,8 +250,18 @@ impl Route<'_> {
                 }
             }
         }
-        let etag = operation.remove("x-etag") == Some(json!(true));
-        let conditional = self.has_header(operation, "If-None-Match");
+        let mut headers = ALWAYS.to_vec();
+        if operation.remove("x-etag") == Some(json!(true)) {
+            headers.push("ETag");
+        }
+        if self.takes(operation, "query", "cursor") {
+            headers.push("Link");
+        }
+        if self.takes(operation, "header", "Idempotency-Key") {
+            headers.push("Idempotency-Replayed");
+        }
+        let conditional = self.takes(operation, "header", "If-None-Match");
+        share_parameters(operation);
         let responses = operation.entry("responses").or_insert_with(|| json!({}));
         let Value::Object(responses) = responses else {
             return;
@@ -227,7 +272,10 @@ impl Route<'_> {
         }
         for (status, response) in responses.iter_mut() {
             if is_success(status) && response.get("$ref").is_none() {
-                add_headers(response, etag);
+                add_headers(response, &headers);
+                if status == "201" {
+                    add_headers(response, &["Location"]);
+                }
             }
         }
         for status in statuses {
@@ -257,16 +305,17 @@ impl Route<'_> {
         if operation.contains_key("requestBody") {
             statuses.extend([408, 413, 415, 422]);
         }
-        if self.has_header(operation, "If-Match") {
+        if self.takes(operation, "header", "If-Match") {
             statuses.extend([412, 428]);
         }
-        if self.has_header(operation, "Idempotency-Key") {
+        if self.takes(operation, "header", "Idempotency-Key") {
             statuses.extend([409, 422]);
         }
         statuses
     }
 
-    fn has_header(&self, operation: &Map<String, Value>, name: &str) -> bool {
+    /// Whether it has a parameter, of its own, of its path or as a component.
+    fn takes(&self, operation: &Map<String, Value>, place: &str, name: &str) -> bool {
         let own = operation.get("parameters").and_then(Value::as_array);
         let shared = self.shared.as_array();
         own.into_iter().chain(shared).flatten().any(|parameter| {
@@ -277,10 +326,31 @@ impl Route<'_> {
                     .unwrap_or_default();
                 value.eq_ignore_ascii_case(wanted)
             };
-            (is("in", "header") && is("name", name))
+            (is("in", place) && is("name", name))
                 || is("$ref", &format!("#/components/parameters/{name}"))
         })
     }
+}
+
+/// Groups that operations are in and that the document says nothing about.
+fn unexplained_tags(doc: &Value) -> BTreeSet<String> {
+    let explained: Vec<_> = doc
+        .get("tags")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|tag| tag.get("name"))
+        .collect();
+    let items = doc.get("paths").and_then(Value::as_object);
+    items
+        .into_iter()
+        .flat_map(Map::values)
+        .flat_map(|item| METHODS.iter().filter_map(|method| item.get(*method)))
+        .filter_map(|operation| operation.get("tags")?.as_array())
+        .flatten()
+        .filter(|tag| !explained.contains(tag))
+        .map(|tag| format!("the group {tag} has no description among the tags"))
+        .collect()
 }
 
 fn is_success(status: &str) -> bool {
@@ -299,7 +369,19 @@ fn status_of(problem: &Value) -> Option<u16> {
         .map(|kind| kind.status())
 }
 
-fn add_headers(response: &mut Value, etag: bool) {
+/// Puts the component in the place of every parameter that has one.
+fn share_parameters(operation: &mut Map<String, Value>) {
+    let parameters = operation
+        .get_mut("parameters")
+        .and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        if let Some(shared) = common_parameter(parameter) {
+            *parameter = shared;
+        }
+    }
+}
+
+fn add_headers(response: &mut Value, names: &[&str]) {
     let Value::Object(response) = response else {
         return;
     };
@@ -307,8 +389,7 @@ fn add_headers(response: &mut Value, etag: bool) {
     let Value::Object(headers) = headers else {
         return;
     };
-    let more: &[&str] = if etag { &["ETag"] } else { &[] };
-    for name in ["X-Request-Id"].iter().chain(more) {
+    for name in names {
         headers.entry(*name).or_insert_with(|| header(name));
     }
 }

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::super::schema;
+use super::super::query::{LIMIT_DEFAULT, LIMIT_MOST};
+use super::super::{etag, schema};
 use crate::problem::{FieldError, Problem, ProblemBody, ProblemType};
 
+/// Headers of every answer.
+pub(super) const ALWAYS: &[&str] = &["X-Request-Id", "RateLimit", "RateLimit-Policy"];
 /// Where the schema of problems is.
 const PROBLEM: &str = "#/components/schemas/Problem";
 
@@ -40,7 +43,7 @@ pub(super) fn complete_components(top: &mut Map<String, Value>) {
             "bearer".to_owned(),
             json!({
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": "An access token, or an API key.",
+                "description": "An access token, as signing in gives it.",
             }),
         )],
     );
@@ -54,6 +57,10 @@ pub(super) fn complete_components(top: &mut Map<String, Value>) {
         ],
     );
     part("headers", headers());
+    let parameters = PARAMETERS
+        .iter()
+        .map(|known| (known.name.to_owned(), known.to_json()));
+    part("parameters", parameters.collect());
     let statuses: BTreeSet<u16> = ProblemType::ALL.iter().map(|kind| kind.status()).collect();
     part(
         "responses",
@@ -64,37 +71,101 @@ pub(super) fn complete_components(top: &mut Map<String, Value>) {
     );
 }
 
+/// A parameter that many operations take.
+pub(super) struct Common {
+    place: &'static str,
+    name: &'static str,
+    about: &'static str,
+    schema: fn() -> Value,
+}
+
+/// The same wherever they are taken; `If-Match` is always needed.
+const PARAMETERS: &[Common] = &[
+    Common {
+        place: "header",
+        name: "If-Match",
+        about: "The ETag you read: `\"v3\"` for `version` 3. `*` stands for any version.",
+        schema: || json!({"type": "string", "pattern": etag::PATTERN, "example": "\"v1\""}),
+    },
+    Common {
+        place: "header",
+        name: "If-None-Match",
+        about: "The ETag you have; 304 when it is still the present one.",
+        schema: || json!({"type": "string", "example": "\"v1\""}),
+    },
+    Common {
+        place: "header",
+        name: "Idempotency-Key",
+        about: "Makes a repeated request have its effect once; kept for 24 hours.",
+        schema: || json!({"type": "string", "minLength": 1, "maxLength": 255}),
+    },
+    Common {
+        place: "query",
+        name: "limit",
+        about: "Items on a page.",
+        schema: || json!({"type": "integer", "minimum": 1, "maximum": LIMIT_MOST, "default": LIMIT_DEFAULT}),
+    },
+    Common {
+        place: "query",
+        name: "cursor",
+        about: "`next_cursor` of the page before, with the same filters and sort.",
+        schema: || json!({"type": "string"}),
+    },
+];
+
+impl Common {
+    fn to_json(&self) -> Value {
+        json!({
+            "in": self.place, "name": self.name, "required": self.name == "If-Match",
+            "schema": (self.schema)(), "description": self.about,
+        })
+    }
+}
+
+/// A reference to the component for a parameter that is the same wherever it is taken.
+pub(super) fn common_parameter(parameter: &Value) -> Option<Value> {
+    let is = |key: &str, wanted: &str| parameter.get(key).and_then(Value::as_str) == Some(wanted);
+    let known = PARAMETERS
+        .iter()
+        .find(|known| is("in", known.place) && is("name", known.name))?;
+    Some(json!({"$ref": format!("#/components/parameters/{}", known.name)}))
+}
+
 fn headers() -> Vec<(String, Value)> {
     [
         (
             "X-Request-Id",
-            "string",
             "Id of the request; quote it when you ask for help.",
         ),
-        ("ETag", "string", "Version of the resource, for If-Match."),
+        ("ETag", "Version of the resource, for If-Match."),
+        ("Location", "Address of what was made."),
         (
-            "Retry-After",
-            "integer",
-            "Seconds after which trying again makes sense.",
+            "Link",
+            "Address of the next page, `rel=\"next\"`; left out on the last one.",
+        ),
+        (
+            "Idempotency-Replayed",
+            "`true`: this is the answer to the first request with this key.",
         ),
         (
             "RateLimit",
-            "string",
             "What is left of the quota: r requests; whole again in t seconds.",
         ),
-        (
-            "RateLimit-Policy",
-            "string",
-            "The quota: q requests in w seconds.",
-        ),
-        ("WWW-Authenticate", "string", "The scheme to sign in with."),
-        ("Allow", "string", "The methods offered here."),
+        ("RateLimit-Policy", "The quota: q requests in w seconds."),
+        ("WWW-Authenticate", "The scheme to sign in with."),
+        ("Allow", "The methods offered here."),
     ]
     .into_iter()
-    .map(|(name, kind, about)| {
+    .map(|(name, about)| (name, about, json!({"type": "string"})))
+    .chain([(
+        "Retry-After",
+        "Seconds after which trying again makes sense.",
+        json!({"type": "integer"}),
+    )])
+    .map(|(name, about, schema)| {
         (
             name.to_owned(),
-            json!({ "description": about, "schema": { "type": kind } }),
+            json!({ "description": about, "schema": schema }),
         )
     })
     .collect()
@@ -112,11 +183,11 @@ fn response(status: u16) -> Value {
     let more: &[&str] = match status {
         401 => &["WWW-Authenticate"],
         405 => &["Allow"],
-        429 => &["Retry-After", "RateLimit", "RateLimit-Policy"],
+        429 => &["Retry-After"],
         503 => &["Retry-After"],
         _ => &[],
     };
-    let headers: Map<String, Value> = ["X-Request-Id"]
+    let headers: Map<String, Value> = ALWAYS
         .iter()
         .chain(more)
         .map(|name| ((*name).to_owned(), header(name)))
@@ -144,7 +215,7 @@ fn example(kind: ProblemType) -> Value {
         other => Problem::new(other, format!("{}.", other.title())),
     };
     problem.cause = None;
-    let mut body = problem.body("");
+    let mut body = problem.body("https://aims.example");
     body.instance = Some("/v1/me".to_owned());
     body.request_id = Some("019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071".to_owned());
     serde_json::to_value(body).unwrap_or_default()

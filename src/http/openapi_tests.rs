@@ -3,6 +3,7 @@ use super::*;
 fn raw() -> Value {
     json!({
         "openapi": "3.1.0",
+        "tags": [{ "name": "risks" }, { "name": "tokens" }],
         "paths": { "/v1/risks/{id}": {
             "get": { "operationId": "get_risk", "summary": "s", "description": "d",
                 "tags": ["risks"], "x-etag": true, "responses": { "200": { "description": "x" } } },
@@ -81,6 +82,20 @@ fn the_most_literal_path_tells_its_methods() {
     assert_eq!(document.methods_of("/risks/batch"), ["POST"]);
     assert!(document.methods_of("/risks").is_empty());
     assert!(document.methods_of("/risks/7/x").is_empty());
+}
+
+#[test]
+fn a_variable_of_a_few_values_matches_no_other() {
+    let kind = json!({ "in": "path", "name": "kind", "schema": { "enum": ["risks", "policies"] } });
+    let document = Document::new(json!({
+        "components": { "parameters": { "kind": kind } },
+        "paths": { "/{kind}/{id}": {
+            "get": { "parameters": [{ "$ref": "#/components/parameters/kind" }] },
+        } },
+    }));
+
+    assert_eq!(document.methods_of("/policies/7"), ["GET"]);
+    assert!(document.methods_of("/members/7").is_empty());
 }
 
 #[test]

@@ -1,81 +1,121 @@
-//! The routes of all kinds for the OpenAPI document, from the same declarations.
+//! The operations on records for the OpenAPI document, from the same table as their routes.
 //!
 //! | file | question |
 //! |---|---|
-//! | `operations.rs`, `attached.rs` | which operations does a kind have, and what hangs on its records? |
+//! | `operations.rs`, `parts.rs` | which operations does a kind have for itself? |
+//! | `shared.rs` | which are the same for all kinds? |
 //! | `parameters.rs` | which parameters do they take? |
 //! | `schemas.rs` | what goes in and comes out? |
 //! | `examples.rs` | what does it look like? |
 
-mod attached;
 mod examples;
 mod operations;
 mod parameters;
+mod parts;
 mod schemas;
+pub(super) mod shared;
 
 use serde_json::{Map, Value, json};
 
-use self::examples::{EXAMPLE_ID, EXAMPLE_INSTANT};
+pub(super) use self::operations::Describe;
 use self::operations::Of;
-use self::parameters::{common_filters, query, tenant_id};
-use self::schemas::{input_schema, list_of, patch_schema, shared_schemas};
 use super::kind::pascal;
 use super::registry::Registry;
-use super::spine;
+use super::routes::{BASE, Declared, TABLE};
 
-/// Paths and component schemas of all kinds, to be merged into the document.
-pub fn document(registry: &Registry) -> (Map<String, Value>, Map<String, Value>) {
-    let mut paths = Map::new();
-    let mut schemas = Map::new();
-    shared_schemas(&mut schemas);
-    for entry in registry.entries() {
-        schemas.extend(entry.components.clone());
-        let name = pascal(entry.info.name);
-        schemas.insert(
-            name.clone(),
-            spine::output_schema(&entry.body_schema, entry.info.about),
-        );
-        schemas.insert(format!("{name}Input"), input_schema(entry));
-        schemas.insert(format!("{name}Patch"), patch_schema(entry));
-        for part in entry.parts {
-            let item = entry
-                .body_schema
-                .pointer(&format!("/properties/{}/items", part.field));
-            schemas.insert(
-                format!("{name}{}", pascal(part.field)),
-                item.cloned().unwrap_or(json!({})),
-            );
-        }
-        paths.extend(Of { entry, name }.paths());
-    }
-    paths.insert(
-        "/v1/tenants/{tenant_id}/records".to_owned(),
-        json!({"get": search(registry)}),
-    );
-    (paths, schemas)
-}
-
-fn search(registry: &Registry) -> Value {
+/// The part of the document that is about records: paths, components and groups.
+pub fn document(registry: &Registry) -> Value {
     let kinds: Vec<_> = registry
         .entries()
         .iter()
-        .map(|entry| entry.info.name)
+        .map(|entry| Of {
+            entry,
+            name: pascal(entry.info.name),
+        })
         .collect();
-    let mut parameters = vec![tenant_id()];
-    let about = format!("One or more of {}, separated by commas.", kinds.join(", "));
-    parameters.push(query("kind", json!({"type": "string"}), &about));
-    parameters.extend(common_filters());
+    let mut paths = Map::new();
+    for declared in TABLE {
+        describe(registry, &kinds, declared, &mut paths);
+    }
+    let mut tags = vec![
+        json!({"name": shared::TAG, "description": "What is the same for the records of all kinds."}),
+    ];
+    tags.extend(
+        kinds
+            .iter()
+            .map(|of| json!({"name": of.tag(), "description": of.entry.info.about})),
+    );
     json!({
-        "operationId": "search_records",
-        "summary": "Search records of all kinds",
-        "description": "Records of any kind by text, state, owner and date.",
-        "tags": ["Records"],
-        "parameters": parameters,
-        "responses": {"200": {"description": "A page of records.", "content": {"application/json": {
-            "schema": list_of("FoundRecord"),
-            "example": {"items": [{"id": EXAMPLE_ID, "kind": "risk", "ref": "RSK-014", "title": "Proxy discrimination", "status": "identified", "owner_id": null, "updated_at": EXAMPLE_INSTANT}], "next_cursor": null},
-        }}}},
+        "paths": paths,
+        "components": {
+            "schemas": schemas(&kinds),
+            "parameters": parameters::components(registry),
+            "examples": examples::components(registry),
+        },
+        "tags": tags,
     })
+}
+
+/// Adds what one line of the table says, under the addresses that it stands for.
+fn describe(
+    registry: &Registry,
+    kinds: &[Of<'_>],
+    declared: &Declared,
+    paths: &mut Map<String, Value>,
+) {
+    let mut add = |path: String, operation: operations::Operation| {
+        let item = paths.entry(format!("{BASE}/{path}")).or_insert(json!({}));
+        set(item, declared.method, operation.into_value());
+    };
+    match &declared.describe {
+        Describe::Once(describe) => add(declared.path.to_owned(), describe(registry)),
+        Describe::Kind(describe) => {
+            for of in kinds {
+                add(
+                    declared.path.replace("{kind}", of.entry.info.path),
+                    describe(of),
+                );
+            }
+        }
+        Describe::Part(describe) => {
+            for of in kinds {
+                let path = declared.path.replace("{kind}", of.entry.info.path);
+                for part in of.entry.parts {
+                    add(path.replace("{part}", part.field), describe(of, part));
+                }
+            }
+        }
+        Describe::Rows(describe) => {
+            for of in kinds {
+                let path = declared.path.replace("{kind}", of.entry.info.path);
+                for rows in &of.entry.rows {
+                    add(path.replace("{rows}", rows.list), describe(of, rows));
+                }
+            }
+        }
+    }
+}
+
+fn schemas(kinds: &[Of<'_>]) -> Map<String, Value> {
+    let mut all = Map::new();
+    let names: Vec<_> = kinds.iter().map(|of| of.entry.info.name).collect();
+    schemas::of_all(&mut all, &names);
+    for of in kinds {
+        schemas::of_kind(&mut all, of.entry, &of.name);
+        for part in of.entry.parts {
+            let name = of.part_name(part);
+            let item = of
+                .entry
+                .body_schema
+                .pointer(&format!("/properties/{}/items", part.field));
+            all.insert(format!("{name}List"), schemas::list_of(&name));
+            all.insert(name, item.cloned().unwrap_or(json!({})));
+        }
+        for rows in &of.entry.rows {
+            schemas::of_rows(&mut all, rows);
+        }
+    }
+    all
 }
 
 /// Sets a field of a JSON object.
@@ -83,4 +123,16 @@ fn set(value: &mut Value, name: &str, to: Value) {
     if let Value::Object(fields) = value {
         fields.insert(name.to_owned(), to);
     }
+}
+
+/// With the article that the first letter asks for: `an AI system`, `a risk`.
+fn a(noun: &str) -> String {
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']);
+    format!("{} {noun}", if vowel { "an" } else { "a" })
+}
+
+/// With a capital at the beginning.
+fn capital(text: &str) -> String {
+    let (first, rest) = text.split_at(text.len().min(1));
+    format!("{}{rest}", first.to_uppercase())
 }

@@ -1,8 +1,10 @@
-//! Parameters that operations share.
+//! Parameters: components for those that operations share, and the making of others.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::list::SORTS;
+use super::super::registry::Registry;
+use super::schemas::reference;
 
 pub(super) fn parameter(place: &str, name: &str, schema: Value, about: &str) -> Value {
     json!({"in": place, "name": name, "required": place == "path", "schema": schema, "description": about})
@@ -12,56 +14,82 @@ pub(super) fn query(name: &str, schema: Value, about: &str) -> Value {
     parameter("query", name, schema, about)
 }
 
+/// One or more of some values, separated by commas.
+pub(super) fn several(name: &str, values: Vec<String>, about: &str) -> Value {
+    let items = json!({"type": "string", "enum": values});
+    let schema = json!({"type": "array", "minItems": 1, "items": items});
+    let about = format!("{about} One or more, separated by commas.");
+    let mut parameter = query(name, schema, &about);
+    super::set(&mut parameter, "style", json!("form"));
+    super::set(&mut parameter, "explode", json!(false));
+    parameter
+}
+
 pub(super) fn uuid() -> Value {
     json!({"type": "string", "format": "uuid"})
 }
 
-pub(super) fn tenant_id() -> Value {
-    parameter("path", "tenant_id", uuid(), "The tenant.")
+/// A component parameter.
+pub(super) fn known(name: &str) -> Value {
+    reference("parameters", name)
 }
 
-pub(super) fn if_match() -> Value {
-    let mut header = parameter(
-        "header",
-        "If-Match",
-        json!({"type": "string", "example": "\"v1\""}),
-        "The ETag you read.",
-    );
-    super::set(&mut header, "required", json!(true));
-    header
+/// What every list of records can be asked for, besides states.
+pub(super) fn list_filters() -> impl Iterator<Item = Value> {
+    let names = [
+        "limit",
+        "cursor",
+        "q",
+        "owner_id",
+        "in_force",
+        "updated_since",
+        "archived",
+    ];
+    names.into_iter().map(known)
 }
 
-pub(super) fn idempotency_key() -> Value {
-    parameter(
-        "header",
-        "Idempotency-Key",
-        json!({"type": "string", "minLength": 1, "maxLength": 255}),
-        "Makes a repeated request have its effect once; kept for 24 hours.",
-    )
+/// The components, besides those of the whole API.
+pub(super) fn components(registry: &Registry) -> Map<String, Value> {
+    in_paths(registry)
+        .into_iter()
+        .chain(in_queries())
+        .filter_map(|parameter| {
+            let name = parameter.get("name")?.as_str()?.to_owned();
+            Some((name, parameter))
+        })
+        .collect()
 }
 
-pub(super) fn paging() -> [Value; 2] {
-    [
-        query(
-            "limit",
-            json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
-            "Items on a page.",
+fn in_paths(registry: &Registry) -> Vec<Value> {
+    let kinds = registry.entries().iter().map(|entry| entry.info.path);
+    let kinds: Vec<_> = kinds.collect();
+    vec![
+        parameter("path", "tenant_id", uuid(), "The tenant."),
+        parameter(
+            "path",
+            "kind",
+            json!({"type": "string", "enum": kinds}),
+            "The kind of record, as in its address.",
         ),
-        query(
-            "cursor",
-            json!({"type": "string"}),
-            "`next_cursor` of the page before, with the same filters and sort.",
+        parameter("path", "id", uuid(), "The record."),
+        parameter("path", "link_id", uuid(), "The link."),
+        parameter("path", "comment_id", uuid(), "The comment."),
+        parameter("path", "person_id", uuid(), "The person."),
+        parameter(
+            "path",
+            "number",
+            json!({"type": "integer", "format": "int32", "minimum": 1}),
+            "Number of the version.",
         ),
     ]
 }
 
-pub(super) fn common_filters() -> Vec<Value> {
-    let mut parameters = paging().to_vec();
+fn in_queries() -> Vec<Value> {
     let sorts: Vec<_> = SORTS
         .iter()
         .flat_map(|name| [(*name).to_owned(), format!("-{name}")])
         .collect();
-    parameters.extend([
+    vec![
         query(
             "sort",
             json!({"type": "string", "enum": sorts, "default": "-created_at"}),
@@ -70,24 +98,27 @@ pub(super) fn common_filters() -> Vec<Value> {
         query(
             "q",
             json!({"type": "string", "maxLength": 100}),
-            "Text in title or reference.",
+            "Words of the record's text, in any order, each from its beginning.",
         ),
         query(
-            "status",
-            json!({"type": "string"}),
-            "One or more states, separated by commas.",
+            "owner_id",
+            json!({"anyOf": [uuid(), {"type": "string", "enum": ["me", "none"]}]}),
+            "The person responsible: an id, `me`, or `none`.",
         ),
-        query("owner_id", uuid(), "The person responsible."),
+        query(
+            "in_force",
+            json!({"type": "boolean"}),
+            "Whether an approved version holds now.",
+        ),
         query(
             "updated_since",
             json!({"type": "string", "format": "date-time"}),
-            "Changed at or after this instant.",
+            "Changed at or after this instant; archived ones are told too, so that a copy elsewhere can follow.",
         ),
         query(
             "archived",
             json!({"type": "boolean", "default": false}),
             "True: the archived ones instead.",
         ),
-    ]);
-    parameters
+    ]
 }

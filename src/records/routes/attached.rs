@@ -1,26 +1,41 @@
 //! What hangs on a record: links, evidence, comments, history, versions, deadlines.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::super::comments::NewComment;
 use super::super::links::NewLink;
 use super::super::registry::registry;
-use super::super::{attached, comments, deadlines, history, links, store, versions};
-use super::{At, at, created, id_at, items, page};
+use super::super::{Entry, attached, comments, deadlines, history, links, store, versions};
+use super::{At, Paging, at, created, id_at};
 use crate::http::cursor::Cursors;
 use crate::http::json::{Json, Object};
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
 use crate::tenancy::{Access, Answer, IdempotencyKey, Reads, Writes};
 
-pub(super) async fn list_links(req: HttpRequest, access: Access<Reads>) -> Result<HttpResponse> {
+pub(super) async fn list_links(
+    req: HttpRequest,
+    access: Access<Reads>,
+    params: Params,
+    cursors: web::Data<Cursors>,
+) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
-    items(
-        &access
-            .read(async |tx| links::list(tx, entry, id, None, 200).await)
-            .await?,
-    )
+    let paging: Paging<Uuid> = Paging::read("links", access.tenant_id(), id, params, &cursors)?;
+    let found = access
+        .read(async |tx| links::list(tx, entry, id, paging.after, paging.rows()).await)
+        .await?;
+    paging.answer(&req, &cursors, found, |link| link.id)
+}
+
+pub(super) async fn get_link(req: HttpRequest, access: Access<Reads>) -> Result<HttpResponse> {
+    let At { entry, id } = at(&req)?;
+    let link = id_at(&req, "link_id")?;
+    let link = access
+        .read(async |tx| links::get(tx, entry, id, link).await)
+        .await?;
+    Ok(HttpResponse::Ok().json(link))
 }
 
 pub(super) async fn create_link(
@@ -47,30 +62,36 @@ pub(super) async fn delete_link(req: HttpRequest, access: Access<Writes>) -> Res
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn hanging(req: &HttpRequest) -> Result<&'static super::super::Entry> {
-    let name = req.match_info().get("attached").unwrap_or("evidence");
+/// The kind that hangs on records under the last name of the address.
+fn hanging(req: &HttpRequest) -> Result<&'static Entry> {
+    let name = req.path().rsplit('/').next().unwrap_or_default();
     registry()
         .attached_as(name)
         .ok_or_else(|| crate::http::edge::unrouted(req))
 }
 
-pub(super) async fn list_evidence(req: HttpRequest, access: Access<Reads>) -> Result<HttpResponse> {
+pub(super) async fn list_evidence(
+    req: HttpRequest,
+    access: Access<Reads>,
+    params: Params,
+    cursors: web::Data<Cursors>,
+) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
     let hanging = hanging(&req)?;
-    let body = access
-        .read(async |tx| {
-            let page = attached::list(tx, entry, id, hanging, None, 200).await?;
-            let items: Vec<String> = page
-                .iter()
-                .map(|one| one.to_json())
-                .collect::<Result<_>>()?;
-            Ok(format!(
-                "{{\"items\":[{}],\"next_cursor\":null}}",
-                items.join(",")
-            ))
-        })
+    let paging: Paging<Uuid> = Paging::read("attached", access.tenant_id(), id, params, &cursors)?;
+    let found = access
+        .read(async |tx| attached::list(tx, entry, id, hanging, paging.after, paging.rows()).await)
         .await?;
-    Ok(page(&req, body, None))
+    let found: Vec<(Uuid, Box<RawValue>)> = found
+        .iter()
+        .map(|one| {
+            let shown = RawValue::from_string(one.to_json()?).map_err(Problem::internal)?;
+            Ok((one.id, shown))
+        })
+        .collect::<Result<_>>()?;
+    let place = found.get(paging.limit.saturating_sub(1)).map(|(id, _)| *id);
+    let found = found.into_iter().map(|(_, shown)| shown).collect();
+    paging.answer(&req, &cursors, found, |_| place.unwrap_or_default())
 }
 
 pub(super) async fn attach_evidence(
@@ -99,18 +120,32 @@ pub(super) async fn attach_evidence(
         .await
 }
 
-pub(super) async fn list_comments(req: HttpRequest, access: Access<Reads>) -> Result<HttpResponse> {
+pub(super) async fn list_comments(
+    req: HttpRequest,
+    access: Access<Reads>,
+    params: Params,
+    cursors: web::Data<Cursors>,
+) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
-    items(
-        &access
-            .read(async |tx| comments::list(tx, entry, id, None, 200).await)
-            .await?,
-    )
+    let paging: Paging<Uuid> = Paging::read("comments", access.tenant_id(), id, params, &cursors)?;
+    let found = access
+        .read(async |tx| comments::list(tx, entry, id, paging.after, paging.rows()).await)
+        .await?;
+    paging.answer(&req, &cursors, found, |comment| comment.id)
+}
+
+pub(super) async fn get_comment(req: HttpRequest, access: Access<Reads>) -> Result<HttpResponse> {
+    let At { entry, id } = at(&req)?;
+    let comment = id_at(&req, "comment_id")?;
+    let comment = access
+        .read(async |tx| comments::get(tx, entry, id, comment).await)
+        .await?;
+    Ok(HttpResponse::Ok().json(comment))
 }
 
 pub(super) async fn create_comment(
     req: HttpRequest,
-    access: Access<Reads>,
+    access: Access<Writes>,
     key: IdempotencyKey,
     input: Json<NewComment>,
 ) -> Result<HttpResponse> {
@@ -126,40 +161,32 @@ pub(super) async fn create_comment(
 pub(super) async fn list_history(
     req: HttpRequest,
     access: Access<Reads>,
-    mut params: Params,
+    params: Params,
     cursors: web::Data<Cursors>,
 ) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
-    let limit = params.limit()?;
-    let cursor = params.take("cursor");
-    params.finish()?;
-    let context = format!("history {} {id}", access.tenant_id());
-    let before = match cursor {
-        Some(cursor) => cursors.open(&context, &cursor)?.as_i64(),
-        None => None,
-    };
-    let mut found = access
-        .read(async |tx| history::events_of(tx, entry, id, before, limit + 1).await)
+    let paging: Paging<i64> = Paging::read("history", access.tenant_id(), id, params, &cursors)?;
+    let found = access
+        .read(async |tx| history::events_of(tx, entry, id, paging.after, paging.rows()).await)
         .await?;
-    let limit = usize::try_from(limit).map_err(Problem::internal)?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let last = found
-        .last()
-        .and_then(|event| event.get("seq"))
-        .filter(|_| more);
-    let next = last.map(|seq| cursors.seal(&context, seq));
-    let body = json!({"items": found, "next_cursor": next}).to_string();
-    Ok(page(&req, body, next))
+    paging.answer(&req, &cursors, found, |event| {
+        let seq = event.get("seq").and_then(serde_json::Value::as_i64);
+        seq.unwrap_or_default()
+    })
 }
 
-pub(super) async fn list_versions(req: HttpRequest, access: Access<Reads>) -> Result<HttpResponse> {
+pub(super) async fn list_versions(
+    req: HttpRequest,
+    access: Access<Reads>,
+    params: Params,
+    cursors: web::Data<Cursors>,
+) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
-    items(
-        &access
-            .read(async |tx| versions::list(tx, entry, id, None, 200).await)
-            .await?,
-    )
+    let paging: Paging<i32> = Paging::read("versions", access.tenant_id(), id, params, &cursors)?;
+    let found = access
+        .read(async |tx| versions::list(tx, entry, id, paging.after, paging.rows()).await)
+        .await?;
+    paging.answer(&req, &cursors, found, |version| version.number)
 }
 
 pub(super) async fn get_version(req: HttpRequest, access: Access<Reads>) -> Result<HttpResponse> {
@@ -178,9 +205,13 @@ pub(super) async fn get_version(req: HttpRequest, access: Access<Reads>) -> Resu
 pub(super) async fn list_deadlines(
     req: HttpRequest,
     access: Access<Reads>,
+    params: Params,
+    cursors: web::Data<Cursors>,
 ) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
-    let found = access
+    let paging: Paging<String> =
+        Paging::read("deadlines", access.tenant_id(), id, params, &cursors)?;
+    let mut found = access
         .read(async |tx| {
             store::get(tx, entry, id).await?;
             let tenant = tx.scope();
@@ -188,5 +219,11 @@ pub(super) async fn list_deadlines(
                 .await
         })
         .await?;
-    items(&found)
+    // First things first; a page begins after the deadline that the last one ended with.
+    let seen = paging.after.as_ref().map_or(0, |name| {
+        let place = found.iter().position(|deadline| deadline.name == *name);
+        place.map_or(0, |place| place + 1)
+    });
+    found.drain(..seen);
+    paging.answer(&req, &cursors, found, |deadline| deadline.name.clone())
 }

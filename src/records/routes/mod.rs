@@ -1,17 +1,22 @@
 //! The routes of all kinds: one handler for each operation, whatever the kind. What is attached
-//! to a record (links, evidence, comments, history) has its handlers in `attached.rs`.
+//! to a record (links, evidence, comments, history) has its handlers in `attached.rs`; which there
+//! are says `table.rs`.
 
 mod attached;
 mod rows;
+mod table;
 
 use actix_web::body::MessageBody;
-use actix_web::guard::{GuardContext, fn_guard};
+use actix_web::guard::fn_guard;
 use actix_web::http::header::{ETAG, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
+use self::table::is_declared;
+pub(super) use self::table::{BASE, Declared, TABLE};
 use super::batch::Batch;
 use super::list::Listing;
 use super::registry::{Entry, registry};
@@ -27,117 +32,18 @@ use crate::http::query::Params;
 use crate::problem::{Problem, Result};
 use crate::tenancy::{Access, Answer, IdempotencyKey, Reads, Role, Writes};
 
-/// Registers the routes. What is no kind below `/v1/tenants/{tenant_id}` is left to other routes.
+/// Registers the routes of the [table](TABLE). What is no kind below `/v1/tenants/{tenant_id}` is
+/// left to other routes.
 pub fn routes(cfg: &mut web::ServiceConfig) {
-    let base = "/v1/tenants/{tenant_id}";
-    let at = |path: &str| web::resource(format!("{base}/{path}")).guard(fn_guard(is_declared));
-    cfg.service(at("records").route(web::get().to(search)))
-        .service(
-            at("{kind}")
-                .route(web::get().to(list))
-                .route(web::post().to(create)),
-        )
-        .service(at("{kind}/batch").route(web::post().to(run_batch)))
-        .service(
-            at("{kind}/{id}")
-                .route(web::get().to(get))
-                .route(web::patch().to(update))
-                .route(web::delete().to(archive)),
-        )
-        .service(
-            at("{kind}/{id}/transitions")
-                .route(web::get().to(list_transitions))
-                .route(web::post().to(make_transition)),
-        )
-        .service(
-            at("{kind}/{id}/links")
-                .route(web::get().to(attached::list_links))
-                .route(web::post().to(attached::create_link)),
-        )
-        .service(at("{kind}/{id}/links/{link_id}").route(web::delete().to(attached::delete_link)))
-        .service(
-            at("{kind}/{id}/evidence")
-                .route(web::get().to(attached::list_evidence))
-                .route(web::post().to(attached::attach_evidence)),
-        )
-        .service(
-            at("{kind}/{id}/comments")
-                .route(web::get().to(attached::list_comments))
-                .route(web::post().to(attached::create_comment)),
-        )
-        .service(at("{kind}/{id}/history").route(web::get().to(attached::list_history)))
-        .service(at("{kind}/{id}/versions").route(web::get().to(attached::list_versions)))
-        .service(at("{kind}/{id}/versions/{number}").route(web::get().to(attached::get_version)))
-        .service(at("{kind}/{id}/deadlines").route(web::get().to(attached::list_deadlines)))
-        .service(
-            at("settings")
-                .route(web::get().to(rows::get_settings))
-                .route(web::patch().to(rows::update_settings)),
-        )
-        .service(at("{kind}/{id}/restore").route(web::post().to(rows::restore)))
-        .service(
-            at("{kind}/{id}/shares")
-                .route(web::get().to(rows::list_shares))
-                .route(web::post().to(rows::create_share)),
-        )
-        .service(at("{kind}/{id}/shares/{person_id}").route(web::delete().to(rows::delete_share)))
-        .service(
-            web::resource(format!("{base}/{{kind}}/{{id}}/{{rows}}"))
-                .guard(fn_guard(has_rows))
-                .route(web::get().to(rows::list_rows))
-                .route(web::post().to(rows::add_rows)),
-        )
-        .service(at("{kind}/{id}/{part}").route(web::get().to(list_part)))
-        .service(
-            at("{kind}/{id}/{part}/{key}")
-                .route(web::get().to(get_part))
-                .route(web::put().to(put_part))
-                .route(web::delete().to(delete_part)),
-        );
-}
-
-/// Position of the kind in the segments of a path, and that of a part.
-const KIND_SEGMENT: usize = 4;
-const PART_SEGMENT: usize = 6;
-/// Parts that every kind has.
-const COMMON_PARTS: &[&str] = &[
-    "transitions",
-    "links",
-    "evidence",
-    "comments",
-    "history",
-    "versions",
-    "deadlines",
-    "shares",
-    "restore",
-];
-
-/// Whether a path names a registered kind, and a part that the kind has; everything else is left
-/// to the default handler, which knows 404 from 405.
-fn is_declared(context: &GuardContext<'_>) -> bool {
-    let mut segments = context.head().uri.path().split('/').skip(KIND_SEGMENT);
-    let kind = segments.next().unwrap_or_default();
-    let part = segments.nth(PART_SEGMENT - KIND_SEGMENT - 1);
-    if kind == "records" || kind == "settings" {
-        return part.is_none();
+    for rows in TABLE.chunk_by(|one, next| one.path == next.path) {
+        let Some(path) = rows.first().map(|row| row.path) else {
+            continue;
+        };
+        let guard = fn_guard(move |context| is_declared(path, context));
+        let at = web::resource(format!("{BASE}/{path}")).guard(guard);
+        let routes = rows.iter().map(|row| (row.route)());
+        cfg.service(routes.fold(at, |at, route| at.route(route)));
     }
-    registry().by_path(kind).is_some_and(|entry| {
-        part.is_none_or(|part| {
-            COMMON_PARTS.contains(&part) || parts::part_of(entry, part).is_some()
-        })
-    })
-}
-
-/// Whether a path names rows of a registered kind.
-fn has_rows(context: &GuardContext<'_>) -> bool {
-    let mut segments = context.head().uri.path().split('/').skip(KIND_SEGMENT);
-    let kind = segments.next().unwrap_or_default();
-    let rows = segments
-        .nth(PART_SEGMENT - KIND_SEGMENT - 1)
-        .unwrap_or_default();
-    registry()
-        .by_path(kind)
-        .is_some_and(|entry| entry.rows_at(rows).is_some())
 }
 
 /// The kind and the record of an address. What is no kind or no id is not there.
@@ -179,8 +85,61 @@ fn resource(version: i32, body: impl MessageBody + 'static) -> HttpResponse {
         .body(body)
 }
 
-fn items(items: &impl Serialize) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(json!({"items": items, "next_cursor": null})))
+/// What a list that hangs on a record was asked for: how many, after which place.
+struct Paging<K> {
+    context: String,
+    limit: usize,
+    after: Option<K>,
+}
+
+impl<K: Serialize + DeserializeOwned> Paging<K> {
+    fn read(
+        what: &str,
+        tenant: Uuid,
+        id: Uuid,
+        mut params: Params,
+        cursors: &Cursors,
+    ) -> Result<Self> {
+        let limit = usize::try_from(params.limit()?).map_err(Problem::internal)?;
+        let cursor = params.take("cursor");
+        params.finish()?;
+        let context = format!("{what} {tenant} {id}");
+        let after = match cursor {
+            Some(cursor) => {
+                let place = cursors.open(&context, &cursor)?;
+                Some(serde_json::from_value(place).map_err(Problem::internal)?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            context,
+            limit,
+            after,
+        })
+    }
+
+    /// Rows to ask for: one more than the page has tells whether there is another.
+    fn rows(&self) -> i64 {
+        i64::try_from(self.limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
+    }
+
+    /// The page of what was found, with the cursor of the next.
+    fn answer<T: Serialize>(
+        &self,
+        req: &HttpRequest,
+        cursors: &Cursors,
+        mut found: Vec<T>,
+        place: impl Fn(&T) -> K,
+    ) -> Result<HttpResponse> {
+        let more = found.len() > self.limit;
+        found.truncate(self.limit);
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|last| cursors.seal(&self.context, &json!(place(last))));
+        let body = json!({"items": found, "next_cursor": next}).to_string();
+        Ok(page(req, body, next))
+    }
 }
 
 fn created(
@@ -348,7 +307,7 @@ async fn list_transitions(req: HttpRequest, access: Access<Reads>) -> Result<Htt
     let options = access
         .read(async |tx| transitions::options(tx, entry, id).await)
         .await?;
-    items(&options)
+    Ok(HttpResponse::Ok().json(json!({"items": options})))
 }
 
 async fn make_transition(
@@ -374,7 +333,7 @@ async fn list_part(req: HttpRequest, access: Access<Reads>) -> Result<HttpRespon
     let (version, found) = access
         .read(async |tx| parts::list(tx, entry, id, part).await)
         .await?;
-    let body = json!({"items": found, "next_cursor": null});
+    let body = json!({"items": found});
     Ok(resource(version, body.to_string()))
 }
 

@@ -38,7 +38,8 @@ fn fields(entry: &Entry) -> Map<String, Value> {
         .into_iter()
         .find(|known| known.id == id)
         .unwrap();
-    let schema = &read.spec["responses"]["200"]["content"]["application/json"]["schema"];
+    let schema =
+        &read.spec["responses"]["200"]["content"]["application/json"]["schema"]["anyOf"][0];
     resolved(schema)["properties"].as_object().unwrap().clone()
 }
 

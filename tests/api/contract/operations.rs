@@ -1,7 +1,5 @@
 //! The operations of the published document.
 
-use std::sync::LazyLock;
-
 use aims::app::kinds;
 use aims::records::Entry;
 use serde_json::Value;
@@ -14,11 +12,7 @@ pub struct Operation {
     pub spec: Value,
 }
 
-/// The document, made once.
-pub fn document() -> &'static Value {
-    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| aims::app::document().unwrap());
-    &DOCUMENT
-}
+pub use crate::isolation::document::{document, published};
 
 /// All operations, ordered by path.
 pub fn operations() -> Vec<Operation> {

@@ -27,10 +27,71 @@ pub struct Operation {
     pub public: bool,
 }
 
-/// The document.
-pub fn document() -> &'static Value {
+/// The document as it is published.
+pub fn published() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| aims::app::document().unwrap())
+}
+
+/// The document with every operation that is described once for all kinds written out for each
+/// of them, and with the parameters themselves in the place of references to them.
+pub fn document() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        let mut document = published().clone();
+        let mut paths = Map::new();
+        for (path, item) in published()["paths"].as_object().unwrap() {
+            let mut item = item.clone();
+            for operation in item.as_object_mut().unwrap().values_mut() {
+                let parameters = operation["parameters"].as_array_mut();
+                for parameter in parameters.into_iter().flatten() {
+                    *parameter = target(published(), parameter).clone();
+                }
+            }
+            if path.contains("{kind}") {
+                for kind in kind_paths() {
+                    paths.insert(path.replace("{kind}", kind), of_kind(&item, kind));
+                }
+            } else {
+                paths.insert(path.clone(), item);
+            }
+        }
+        document["paths"] = Value::Object(paths);
+        document
+    })
+}
+
+fn target<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let pointer = value["$ref"].as_str().map(|target| &target[1..]);
+    pointer.map_or(value, |pointer| document.pointer(pointer).unwrap())
+}
+
+/// The values of `{kind}` in a path.
+pub fn kind_paths() -> Vec<&'static str> {
+    let values = published()["components"]["parameters"]["kind"]["schema"]["enum"].as_array();
+    values
+        .unwrap()
+        .iter()
+        .map(|kind| kind.as_str().unwrap())
+        .collect()
+}
+
+/// A path item for one kind: `list_record_links` is `list_risk_links`, `make_transition` is
+/// `transition_risk`.
+fn of_kind(item: &Value, kind: &str) -> Value {
+    let name = aims::app::kinds().by_path(kind).unwrap().info.name;
+    let mut item = item.clone();
+    for operation in item.as_object_mut().unwrap().values_mut() {
+        let id = operation["operationId"].as_str().unwrap();
+        let id = match id {
+            "make_transition" => format!("transition_{name}"),
+            _ => id.replace("_record", &format!("_{name}")),
+        };
+        operation["operationId"] = json!(id);
+        let parameters = operation["parameters"].as_array_mut().unwrap();
+        parameters.retain(|parameter| parameter["name"] != "kind" || parameter["in"] != "path");
+    }
+    item
 }
 
 /// All operations.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::document::{Operation, operation, operations, plausible};
+use super::document::{Operation, operations, plausible};
 use crate::support::actors::id_in;
 use crate::support::{Client, Firm, Person, TenantWorld};
 
@@ -247,15 +247,8 @@ impl Holding {
         }
         let transitions = of.id.strip_prefix("transition_");
         if let Some(kind) = transitions {
-            let list = operation(&format!("list_{kind}_transitions")).unwrap();
-            let pointer = format!(
-                "/paths/{}/get/responses/200/content/application~1json/example/items/0/to",
-                list.path.replace('/', "~1")
-            );
-            body["to"] = super::document::document()
-                .pointer(&pointer)
-                .unwrap()
-                .clone();
+            let entry = aims::app::kinds().by_name(kind).unwrap();
+            body["to"] = json!(entry.moves.first().unwrap().to);
         }
         Some(body)
     }

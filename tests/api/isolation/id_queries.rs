@@ -8,7 +8,7 @@ use super::holdings::{Holding, random_id};
 use super::id_fields::without;
 use crate::support::{Firm, Setup};
 
-/// What an operation can expand, from the description of its parameter.
+/// What an operation can expand.
 fn expandable(operation: &str, path: &str) -> Vec<String> {
     let pointer = format!("/paths/{}/get/parameters", path.replace('/', "~1"));
     let parameters = document().pointer(&pointer).and_then(Value::as_array);
@@ -17,14 +17,11 @@ fn expandable(operation: &str, path: &str) -> Vec<String> {
     let Some(expand) = expand else {
         return Vec::new();
     };
-    let about = expand["description"].as_str().unwrap();
-    let (_, names) = about
-        .split_once("any of ")
-        .unwrap_or_else(|| panic!("{operation} does not say what it expands: {about}"));
-    let names = names.trim_end_matches('.').split(", ");
+    let names = expand["schema"]["items"]["enum"].as_array();
+    let names = names.unwrap_or_else(|| panic!("{operation} does not say what it expands"));
     names
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
+        .iter()
+        .map(|name| name.as_str().unwrap().to_owned())
         .collect()
 }
 

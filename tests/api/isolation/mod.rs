@@ -8,7 +8,7 @@
 )]
 
 mod catalogue;
-mod document;
+pub mod document;
 mod foreign_keys;
 mod former;
 mod holdings;
