@@ -147,11 +147,11 @@ async fn writes(stage: &Stage<'_>) -> Vec<Write> {
             json!({"relation": "serves", "to": {"kind": "risk", "id": Uuid::nil()}}),
         ),
         write(
-            "evidence_attached",
+            "commented",
             &post,
-            format!("{at}/evidence"),
-            json!({"title": "Test", "collected_on": "2027-03-10"}),
-            json!({"title": "Test", "collected_on": "2027-02-30"}),
+            format!("{at}/comments"),
+            json!({"text": "Twice."}),
+            json!({"text": ""}),
         ),
         write(
             "commented",

@@ -168,7 +168,8 @@ fn attachment(rest: &str, operation: &Operation) -> (Value, Value) {
             json!({"text": "Thanks."}),
         ),
         "{id}/evidence" => {
-            let of = |title: &str| json!({"title": title, "collected_on": "2027-03-10"});
+            let of =
+                |title: &str| json!({"title": title, "kind": "link", "collected_on": "2026-03-10"});
             (
                 of("Bias test of release 2.3"),
                 of("Bias test of release 2.4"),

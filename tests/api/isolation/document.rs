@@ -189,8 +189,32 @@ fn settled(schema: &Value) -> &Value {
     }
 }
 
+/// References that are objects: to records of any kind, to units of a catalogue.
+const COMPOSED: [&str; 2] = ["any", "unit"];
+/// The kind that references to any kind name in the sweeps.
+const SOME_KIND: &str = "ai_system";
+
+fn sort_of(schema: &Value) -> &str {
+    [schema, settled(schema)]
+        .into_iter()
+        .find_map(|schema| schema["x-refers-to"].as_str())
+        .unwrap_or_default()
+}
+
+/// A reference that is an object, to something that exists.
+fn composed_reference(schema: &Value, id: &dyn Fn(&str) -> String) -> Option<Value> {
+    match sort_of(schema) {
+        "any" => Some(json!({"kind": SOME_KIND, "id": id(SOME_KIND)})),
+        "unit" => Some(json!({"catalog": "iso42001", "unit": "6.1.2"})),
+        _ => None,
+    }
+}
+
 /// What an id refers to: a kind of record, `person`, or the name of the field.
 fn refers_to(name: &str, schema: &Value) -> Option<String> {
+    if COMPOSED.contains(&sort_of(schema)) {
+        return None;
+    }
     [schema, settled(schema)]
         .into_iter()
         .find_map(|schema| schema["x-refers-to"].as_str())
@@ -205,6 +229,9 @@ fn is_id(name: &str, schema: &Value) -> bool {
 
 /// A value that could be right; `id` knows ids by what they refer to.
 pub fn plausible(name: &str, schema: &Value, id: &dyn Fn(&str) -> String) -> Value {
+    if let Some(known) = composed_reference(schema, id) {
+        return known;
+    }
     if let Some(to) = refers_to(name, schema) {
         return json!(id(&to));
     }
@@ -252,6 +279,12 @@ pub fn plausible(name: &str, schema: &Value, id: &dyn Fn(&str) -> String) -> Val
 
 /// Puts known ids in the place of those of an example.
 fn refill(name: &str, schema: &Value, value: &mut Value, id: &dyn Fn(&str) -> String) {
+    if let Some(known) = composed_reference(schema, id) {
+        if !value.is_null() {
+            *value = known;
+        }
+        return;
+    }
     if value.is_string()
         && let Some(to) = refers_to(name, schema)
     {
@@ -310,6 +343,16 @@ pub fn places(schema: &Value) -> Vec<Place> {
 fn search(name: &str, schema: &Value, at: &[Step], found: &mut Vec<Place>) {
     if at.len() > DEPTH || schema["readOnly"] == true || settled(schema)["readOnly"] == true {
         return;
+    }
+    match sort_of(schema) {
+        "any" => {
+            let steps = [at, &[Step::Field("id".to_owned())]].concat();
+            let to = SOME_KIND.to_owned();
+            found.push(Place { steps, to });
+            return;
+        }
+        "unit" => return,
+        _ => {}
     }
     let is_leaf = settled(schema)["items"].is_null() && settled(schema)["properties"].is_null();
     if is_leaf && let Some(to) = refers_to(name, schema) {

@@ -168,7 +168,7 @@ impl Holding {
         let link = api.post(&format!("{one}/links"), &link, 201).await;
         let comment = json!({"text": "Please add the data source."});
         api.post(&format!("{one}/comments"), &comment, 201).await;
-        let evidence = json!({"title": "Bias test", "collected_on": "2026-01-12"});
+        let evidence = json!({"title": "Bias test", "kind": "link", "collected_on": "2026-01-12"});
         api.post(&format!("{one}/evidence"), &evidence, 201).await;
         let part = made.pointer("/inputs/0/type").and_then(Value::as_str);
         Held {
