@@ -30,15 +30,41 @@ pub(super) enum Sight {
     Nothing,
 }
 
+/// Whether a person with these roles sees all of a record of a kind, by its owner, its audience,
+/// and the roles and people that it names; shares aside.
+pub fn is_seen_by(
+    kind: &str,
+    owner: Option<Uuid>,
+    audience: &str,
+    (named_roles, named_people): (&[String], &[Uuid]),
+    (person, roles): (Uuid, Roles),
+) -> bool {
+    let is_reader = || {
+        let entry = registry().by_name(kind);
+        entry.is_some_and(|entry| roles.meets(entry.readers))
+    };
+    let is_named = || {
+        named_people.contains(&person)
+            || Roles::parse(named_roles.iter().map(String::as_str)).meets(roles)
+    };
+    owner == Some(person)
+        || match audience {
+            NAMED => is_named(),
+            _ => is_reader(),
+        }
+}
+
 /// How much of a record the actor sees, shares aside.
 fn sight(actor: Actor, entry: &Entry, spine: &Spine) -> Sight {
     let Actor::Person { id, roles, .. } = actor else {
         return Sight::Whole;
     };
-    let named = spine.audience == NAMED;
-    let is_named = spine.audience_people.contains(&id)
-        || Roles::parse(spine.audience_roles.iter().map(String::as_str)).meets(roles);
-    if spine.owner_id == Some(id) || (!named && roles.meets(entry.readers)) || (named && is_named) {
+    let named = (
+        spine.audience_roles.as_slice(),
+        spine.audience_people.as_slice(),
+    );
+    let (kind, owner) = (entry.info.name, spine.owner_id);
+    if is_seen_by(kind, owner, &spine.audience, named, (id, roles)) {
         Sight::Whole
     } else if spine.audience == EVERYBODY && spine.in_force.is_some() {
         Sight::InForce

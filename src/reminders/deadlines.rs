@@ -15,8 +15,9 @@ use super::routes::{day, page, position};
 use crate::http::cursor::Cursors;
 use crate::http::query::Params;
 use crate::problem::Result;
+use crate::records::{VisibleIds, visible_ids};
 use crate::schema::{deadlines, records};
-use crate::tenancy::{Access, Reads};
+use crate::tenancy::{Access, Oversees};
 
 /// Days before the due date from which a deadline is due soon.
 const DUE_SOON_DAYS: i64 = 30;
@@ -120,6 +121,7 @@ impl DeadlineItem {
             person_id,
             roles,
             record: (kind, r#ref, title),
+            audience: _,
             ..
         } = open;
         Self {
@@ -156,7 +158,7 @@ impl DeadlineItem {
 )]
 #[get("/v1/tenants/{tenant_id}/deadlines")]
 pub(super) async fn list_deadlines(
-    access: Access<Reads>,
+    access: Access<Oversees>,
     cursors: web::Data<Cursors>,
     mut params: Params,
 ) -> Result<web::Json<DeadlinePage>> {
@@ -176,8 +178,9 @@ pub(super) async fn list_deadlines(
                 today,
                 now,
             };
+            let seen = visible_ids(tx)?;
             let found = tx
-                .run(async |db| due(db, tenant_id, &wanted, after, limit + 1).await)
+                .run(async |db| due(db, tenant_id, seen, &wanted, after, limit + 1).await)
                 .await?;
             Ok((found, today, now))
         })
@@ -205,6 +208,7 @@ struct Wanted {
 async fn due(
     db: &AsyncPgConnection,
     tenant_id: Uuid,
+    seen: VisibleIds,
     wanted: &Wanted,
     after: Option<Position>,
     limit: i64,
@@ -217,6 +221,7 @@ async fn due(
         )
         .filter(deadlines::tenant_id.eq(tenant_id))
         .filter(records::archived_at.is_null())
+        .filter(records::id.eq_any(seen))
         .order((deadlines::due_on, deadlines::record_id, deadlines::name))
         .limit(limit)
         .select(Open::as_select())

@@ -170,13 +170,12 @@ pub(super) fn of<'m>(
 
 /// Whether somebody may read a record, and so be told its title.
 pub(super) fn may_read(members: &[Member], person: Uuid, open: &Open, on: NaiveDate) -> bool {
-    let (kind, ..) = &open.record;
     let roles = members
         .iter()
         .filter(|member| member.user_id == person && member.holds(on))
         .map(|member| Roles::parse(member.roles.iter().map(String::as_str)))
         .fold(Roles::default(), Roles::with);
-    reading::may_read(kind, open.record_id, person, roles)
+    reading::may_read(open, person, roles)
 }
 
 #[cfg(test)]

@@ -20,8 +20,9 @@ use crate::http::cursor::Cursors;
 use crate::http::query::{Params, fault};
 use crate::jobs::QUIET_STAGES;
 use crate::problem::{Problem, Result};
+use crate::records::{VisibleIds, visible_ids};
 use crate::schema::{records, reminders, tenants};
-use crate::tenancy::{Access, Reads};
+use crate::tenancy::{Access, Oversees};
 
 /// States of a reminder.
 const STATES: [&str; 3] = ["planned", "sent", "cancelled"];
@@ -183,7 +184,7 @@ fn states(params: &mut Params) -> Result<Vec<String>> {
 )]
 #[get("/v1/tenants/{tenant_id}/reminders")]
 async fn list_reminders(
-    access: Access<Reads>,
+    access: Access<Oversees>,
     cursors: web::Data<Cursors>,
     mut params: Params,
 ) -> Result<web::Json<ReminderPage>> {
@@ -191,7 +192,7 @@ async fn list_reminders(
     let context = format!("reminders|{tenant_id}|{}", states.join(","));
     let before: Option<Uuid> = position(&mut params, &cursors, &context)?;
     params.finish()?;
-    let of_state = |state: String| {
+    let of_state = |state: String, seen: VisibleIds| {
         reminders::table
             .inner_join(
                 records::table.on(records::tenant_id
@@ -200,15 +201,19 @@ async fn list_reminders(
             )
             .filter(reminders::tenant_id.eq(tenant_id))
             .filter(reminders::state.eq(state))
+            .filter(records::id.eq_any(seen))
             .filter(reminders::id.lt(before.unwrap_or(Uuid::max())))
             .order(reminders::id.desc())
             .limit(limit + 1)
             .select(ReminderItem::as_select())
     };
-    // One index for each state, so that a rare one is found among many others.
-    let queries: Vec<_> = states.into_iter().map(of_state).collect();
     let mut found: Vec<ReminderItem> = access
         .read(async |tx| {
+            // One index for each state, so that a rare one is found among many others.
+            let queries: Vec<_> = states
+                .into_iter()
+                .map(|state| Ok(of_state(state, visible_ids(tx)?)))
+                .collect::<Result<_>>()?;
             let found = tx
                 .run(async |db| {
                     let loads = queries
@@ -246,7 +251,7 @@ async fn list_reminders(
 )]
 #[get("/v1/tenants/{tenant_id}/reminders/preview")]
 async fn preview_reminders(
-    access: Access<Reads>,
+    access: Access<Oversees>,
     cursors: web::Data<Cursors>,
     mut params: Params,
 ) -> Result<web::Json<PreviewPage>> {
