@@ -190,11 +190,34 @@ pub struct Record<K: Lives> {
     pub approved_by: Option<Uuid>,
     /// Civil date of that approval.
     pub approved_on: Option<NaiveDate>,
+    /// Who sees it.
+    pub seen_by: SeenBy,
     /// The fields of the kind.
     pub body: K,
 }
 
+/// Who sees a record, besides its owner and those it is shared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenBy {
+    /// The readers of its kind.
+    Readers,
+    /// Everybody in the tenant, what is in force.
+    Everybody,
+    /// The holders of these roles, besides people by name.
+    Named(Roles),
+}
+
 impl<K: Kind> Record<K> {
+    /// Whether the holders of all these roles see what is in force of it.
+    pub fn is_seen_by(&self, roles: Roles) -> bool {
+        let seen = match self.seen_by {
+            SeenBy::Readers => K::READERS,
+            SeenBy::Everybody => return true,
+            SeenBy::Named(named) => named,
+        };
+        roles.iter().all(|role| seen.has(role))
+    }
+
     /// A reference to it.
     pub fn link(&self) -> Ref<K> {
         Ref::to(self.id)

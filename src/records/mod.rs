@@ -66,14 +66,16 @@ pub use hands::hands_on;
 pub use hearing::{Happened, Hears, What};
 pub use kind::{
     ANY, AnyRef, Deadline, Kind, KindInfo, OneFor, PERSON, Part, PersonId, REFERS_TO, Record, Ref,
-    UNIT, UnitRef,
+    SeenBy, UNIT, UnitRef,
 };
 pub(crate) use lifecycle::lifecycle;
 pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
 pub use registry::{Entry, Move, Registry, install, registry};
 pub use routes::routes;
-pub use rows::{Known, RowEntry, Rows, add_rows_for, instant_key, newest_rows};
+pub use rows::{
+    Known, RowEntry, Rows, add_rows_for, count_rows, forget_deadlines, instant_key, newest_rows,
+};
 pub use rules::{GEN_1, GEN_2, Guarded, RuleId, Unmet};
 pub use settings::{AddedInput, OwnControl, Settings};
 pub use timed::let_time_pass;

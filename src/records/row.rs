@@ -11,8 +11,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::kind::SeenBy;
+use super::spine::{EVERYBODY, NAMED};
 use crate::problem::{Problem, Result};
 use crate::schema::records;
+use crate::tenancy::Roles;
 
 /// JSON that is handed through as it is stored, without being parsed.
 #[derive(Clone, Debug, PartialEq, Eq, FromSqlRow)]
@@ -73,6 +76,17 @@ pub struct Spine {
     pub audience_people: Vec<Uuid>,
     /// When it was archived.
     pub archived_at: Option<DateTime<Utc>>,
+}
+
+impl Spine {
+    /// Who sees it.
+    pub(super) fn seen_by(&self) -> SeenBy {
+        match self.audience.as_str() {
+            NAMED => SeenBy::Named(Roles::parse(self.audience_roles.iter().map(String::as_str))),
+            EVERYBODY => SeenBy::Everybody,
+            _ => SeenBy::Readers,
+        }
+    }
 }
 
 /// A stored record, for reading; its body stays text.
