@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::hearing::{Happened, Hears};
 use super::lifecycle::Lives;
 use super::rules::RuleId;
+use super::spine::{EVERYBODY, NAMED};
 use crate::problem::Result;
 use crate::tenancy::{Roles, TenantTx};
 
@@ -205,6 +206,16 @@ pub enum SeenBy {
     Everybody,
     /// The holders of these roles, besides people by name.
     Named(Roles),
+}
+
+impl SeenBy {
+    pub(super) fn read(audience: &str, roles: &[String]) -> Self {
+        match audience {
+            NAMED => Self::Named(Roles::parse(roles.iter().map(String::as_str))),
+            EVERYBODY => Self::Everybody,
+            _ => Self::Readers,
+        }
+    }
 }
 
 impl<K: Kind> Record<K> {

@@ -80,5 +80,5 @@ pub use rules::{GEN_1, GEN_2, Guarded, RuleId, Unmet};
 pub use settings::{AddedInput, OwnControl, Settings};
 pub use timed::let_time_pass;
 pub use versions::{content_hash, in_force, only_in_force, version_of};
-pub use visibility::{VisibleIds, visible_ids};
+pub use visibility::{Called, Titled, VisibleIds, called, visible_ids, whole_ids};
 pub use waivers::Waives;

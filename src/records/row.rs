@@ -12,10 +12,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::kind::SeenBy;
-use super::spine::{EVERYBODY, NAMED};
 use crate::problem::{Problem, Result};
 use crate::schema::records;
-use crate::tenancy::Roles;
 
 /// JSON that is handed through as it is stored, without being parsed.
 #[derive(Clone, Debug, PartialEq, Eq, FromSqlRow)]
@@ -81,11 +79,7 @@ pub struct Spine {
 impl Spine {
     /// Who sees it.
     pub(super) fn seen_by(&self) -> SeenBy {
-        match self.audience.as_str() {
-            NAMED => SeenBy::Named(Roles::parse(self.audience_roles.iter().map(String::as_str))),
-            EVERYBODY => SeenBy::Everybody,
-            _ => SeenBy::Readers,
-        }
+        SeenBy::read(&self.audience, &self.audience_roles)
     }
 }
 

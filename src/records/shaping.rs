@@ -10,9 +10,10 @@ use super::list::known;
 use super::registry::Entry;
 use super::row::Stored;
 use super::spine;
+use super::visibility::{self, Called};
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
-use crate::schema::{people, records, users};
+use crate::schema::{people, users};
 use crate::tenancy::TenantTx;
 
 /// How each record is shown.
@@ -130,17 +131,11 @@ async fn expand(
             .map(|(id, name)| (id, json!({"id": id, "name": name})))
             .collect()
     } else {
-        let query = records::table
-            .filter(records::tenant_id.eq(tenant))
-            .filter(records::id.eq_any(ids))
-            .select((records::id, records::ref_, records::title, records::status));
-        let rows: Vec<(Uuid, String, String, String)> =
-            tx.run(async |db| query.load(&mut &*db).await).await?;
-        rows.into_iter()
-            .map(|(id, reference, title, status)| {
-                (id, json!({"id": id, "kind": kind, "ref": reference, "title": title, "status": status}))
-            })
-            .collect()
+        let found = visibility::called(tx, &ids).await?;
+        let shown = |(id, Called { reference, title, status })| {
+            (id, json!({"id": id, "kind": kind, "ref": reference, "title": title, "status": status}))
+        };
+        found.into_iter().map(shown).collect()
     };
     for item in items {
         let id = id_in(item);

@@ -5,6 +5,8 @@
 //! for everybody is seen by others as it is in force. Owners see what they own. An external
 //! auditor sees what is shared with them, until a date.
 
+use std::collections::HashMap;
+
 use diesel::dsl::{exists, select};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -12,6 +14,7 @@ use diesel::sql_types::{Bool, Nullable};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::kind::SeenBy;
 use super::registry::{Entry, registry};
 use super::row::{RawJson, Spine, Stored};
 use super::spine::{EVERYBODY, NAMED};
@@ -35,15 +38,96 @@ fn sight(actor: Actor, entry: &Entry, spine: &Spine) -> Sight {
     let Actor::Person { id, roles, .. } = actor else {
         return Sight::Whole;
     };
-    let named = spine.audience == NAMED;
-    let is_named = spine.audience_people.contains(&id)
-        || Roles::parse(spine.audience_roles.iter().map(String::as_str)).meets(roles);
-    if spine.owner_id == Some(id) || (!named && roles.meets(entry.readers)) || (named && is_named) {
-        Sight::Whole
-    } else if spine.audience == EVERYBODY && spine.in_force.is_some() {
-        Sight::InForce
-    } else {
-        Sight::Nothing
+    let is_named = spine.audience_people.contains(&id);
+    let opened = Opened {
+        owner: spine.owner_id == Some(id),
+        seen_by: spine.seen_by(),
+        is_named,
+        in_force: spine.in_force.is_some(),
+    };
+    opened.to(roles, entry)
+}
+
+/// How a record stands to a person.
+struct Opened {
+    owner: bool,
+    seen_by: SeenBy,
+    is_named: bool,
+    in_force: bool,
+}
+
+impl Opened {
+    fn to(&self, roles: Roles, entry: &Entry) -> Sight {
+        let reads = match self.seen_by {
+            SeenBy::Named(named) => self.is_named || named.meets(roles),
+            _ => roles.meets(entry.readers),
+        };
+        if self.owner || reads {
+            Sight::Whole
+        } else if self.seen_by == SeenBy::Everybody && self.in_force {
+            Sight::InForce
+        } else {
+            Sight::Nothing
+        }
+    }
+}
+
+/// What decides who is told the title of a record, outside of a transaction of theirs.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = records, check_for_backend(Pg))]
+pub struct Titled {
+    kind: String,
+    title: String,
+    #[diesel(select_expression = title_in_force(), select_expression_type = title_in_force)]
+    title_in_force: Option<String>,
+    owner_id: Option<Uuid>,
+    audience: String,
+    audience_roles: Vec<String>,
+    audience_people: Vec<Uuid>,
+}
+
+/// The title of the version in force.
+#[diesel::dsl::auto_type]
+fn title_in_force() -> _ {
+    versions::table
+        .filter(versions::tenant_id.eq(records::tenant_id))
+        .filter(versions::record_id.eq(records::id))
+        .filter(versions::number.nullable().eq(records::in_force))
+        .select(versions::title)
+        .single_value()
+}
+
+impl Titled {
+    /// The title as somebody with these roles sees it; none when they do not see the record.
+    pub fn title_for(&self, person: Uuid, roles: Roles) -> Option<&str> {
+        let entry = registry().by_name(&self.kind)?;
+        let opened = Opened {
+            owner: self.owner_id == Some(person),
+            seen_by: SeenBy::read(&self.audience, &self.audience_roles),
+            is_named: self.audience_people.contains(&person),
+            in_force: self.title_in_force.is_some(),
+        };
+        match opened.to(roles, entry) {
+            Sight::Whole => Some(&self.title),
+            Sight::InForce => self.title_in_force.as_deref(),
+            Sight::Nothing => None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Titled {
+    /// A risk that its readers see.
+    pub(crate) fn example() -> Self {
+        Self {
+            kind: "risk".to_owned(),
+            title: String::new(),
+            title_in_force: None,
+            owner_id: None,
+            audience: "readers".to_owned(),
+            audience_roles: Vec::new(),
+            audience_people: Vec::new(),
+        }
     }
 }
 
@@ -89,13 +173,9 @@ pub(super) async fn shown(tx: &mut TenantTx<'_>, entry: &Entry, stored: Stored) 
 
 /// Of a page of one kind, those that the actor does not see as a whole become what is in force.
 pub(super) async fn show(tx: &mut TenantTx<'_>, page: &mut Vec<Stored>) -> Result<()> {
-    let actor = tx.actor();
-    let is_whole = |stored: &Stored| {
-        registry()
-            .by_name(&stored.kind)
-            .is_some_and(|entry| sight(actor, entry, &stored.spine) == Sight::Whole)
-    };
-    if actor.roles().has(Role::ExternalAuditor) || page.iter().all(is_whole) {
+    let partly = partly(tx, page.iter().map(|stored| &stored.spine)).await?;
+    let is_whole = |stored: &Stored| !partly.contains(&stored.id);
+    if partly.is_empty() {
         return Ok(());
     }
     let (mut whole, mut rest) = (Vec::new(), Vec::new());
@@ -119,6 +199,97 @@ pub(super) async fn show(tx: &mut TenantTx<'_>, page: &mut Vec<Stored>) -> Resul
     whole.sort_by_key(|stored| order.iter().position(|id| *id == stored.id));
     *page = whole;
     Ok(())
+}
+
+/// Of these records, those that the actor does not see as a whole.
+async fn partly<'a>(
+    tx: &mut TenantTx<'_>,
+    spines: impl Iterator<Item = &'a Spine>,
+) -> Result<Vec<Uuid>> {
+    let actor = tx.actor();
+    let is_whole = |spine: &Spine| {
+        registry()
+            .by_name(&spine.kind)
+            .is_some_and(|entry| sight(actor, entry, spine) == Sight::Whole)
+    };
+    let mut partly: Vec<Uuid> = spines
+        .filter(|spine| !is_whole(spine))
+        .map(|spine| spine.id)
+        .collect();
+    if let Some(person) = auditor(actor).filter(|_| !partly.is_empty()) {
+        let today = tx.today()?;
+        let query = shares::table
+            .filter(shares::tenant_id.eq(tx.scope()))
+            .filter(shares::person_id.eq(person))
+            .filter(shares::until.ge(today))
+            .filter(shares::record_id.eq_any(partly.clone()))
+            .select(shares::record_id);
+        let shared: Vec<Uuid> = tx.run(async |db| query.load(&mut &*db).await).await?;
+        partly.retain(|id| !shared.contains(id));
+    }
+    Ok(partly)
+}
+
+/// What a record is called.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// Reference, such as RSK-014.
+    pub reference: String,
+    /// Title.
+    pub title: String,
+    /// State.
+    pub status: String,
+}
+
+/// What these records are called, as the actor sees them; those they do not see are left out.
+pub async fn called(tx: &mut TenantTx<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Called>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query = records::table
+        .filter(records::tenant_id.eq(tx.scope()))
+        .filter(records::id.eq_any(ids.to_vec()))
+        .filter(records::id.eq_any(visible_ids(tx)?))
+        .select(Spine::as_select());
+    let mut spines: Vec<Spine> = tx.run(async |db| query.load(&mut &*db).await).await?;
+    let partly = partly(tx, spines.iter()).await?;
+    if !partly.is_empty() {
+        let query = records::table
+            .filter(records::tenant_id.eq(tx.scope()))
+            .filter(records::id.eq_any(partly.clone()))
+            .select((records::id, title_in_force()));
+        let titles: Vec<(Uuid, Option<String>)> =
+            tx.run(async |db| query.load(&mut &*db).await).await?;
+        spines.retain_mut(|spine| {
+            if !partly.contains(&spine.id) {
+                return true;
+            }
+            let title = titles.iter().find(|(id, _)| *id == spine.id);
+            let (Some((_, Some(title))), Some(entry)) = (title, registry().by_name(&spine.kind))
+            else {
+                return false;
+            };
+            spine.title.clone_from(title);
+            entry.in_force_state.clone_into(&mut spine.status);
+            true
+        });
+    }
+    let called = spines.into_iter().map(|spine| {
+        let Spine {
+            id,
+            reference,
+            title,
+            status,
+            ..
+        } = spine;
+        let called = Called {
+            reference,
+            title,
+            status,
+        };
+        (id, called)
+    });
+    Ok(called.collect())
 }
 
 /// Puts title and body of the version in force in the place of those of the draft.
@@ -176,6 +347,15 @@ pub type Visible = Box<dyn BoxableExpression<records::table, Pg, SqlType = Nulla
 
 /// Which records of these kinds the actor of a transaction sees, as a condition.
 pub fn visible(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Option<Visible>> {
+    condition(tx, kinds, true)
+}
+
+/// Which records the actor sees, as a whole or `partly` too.
+fn condition(
+    tx: &TenantTx<'_>,
+    kinds: &[&'static Entry],
+    partly: bool,
+) -> Result<Option<Visible>> {
     let actor = tx.actor();
     let Actor::Person { id, roles, .. } = actor else {
         return Ok(None);
@@ -198,11 +378,13 @@ pub fn visible(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Option<Vis
     let published = records::audience
         .eq(EVERYBODY)
         .and(records::in_force.is_not_null());
-    let others = own
-        .or(open.and(records::kind.eq_any(readable)))
-        .or(published);
+    let whole = own.or(open.and(records::kind.eq_any(readable)));
+    let others: Visible = match partly {
+        true => Box::new(whole.or(published)),
+        false => Box::new(whole),
+    };
     Ok(Some(match auditor(actor) {
-        None => Box::new(others),
+        None => others,
         Some(person) => {
             let today = tx.today()?;
             let shared = shares::table
@@ -217,12 +399,21 @@ pub fn visible(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Option<Vis
 
 /// Ids of the records that the actor sees, for queries of what hangs on records.
 pub fn visible_ids(tx: &TenantTx<'_>) -> Result<VisibleIds> {
+    ids(tx, true)
+}
+
+/// Ids of the records of which the actor sees everything, and not just what is in force.
+pub fn whole_ids(tx: &TenantTx<'_>) -> Result<VisibleIds> {
+    ids(tx, false)
+}
+
+fn ids(tx: &TenantTx<'_>, partly: bool) -> Result<VisibleIds> {
     let kinds: Vec<_> = registry().entries().iter().collect();
     let query = records::table
         .filter(records::tenant_id.eq(tx.scope()))
         .select(records::id)
         .into_boxed();
-    Ok(match visible(tx, &kinds)? {
+    Ok(match condition(tx, &kinds, partly)? {
         Some(condition) => query.filter(condition),
         None => query,
     })

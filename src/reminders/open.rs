@@ -7,6 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::plan::{ESCALATE_TO, LAST_COUNTS, Schedule, Step};
+use crate::records::Titled;
 use crate::schema::{deadlines, records, reminders};
 use crate::tenancy::Roles;
 
@@ -26,6 +27,8 @@ pub(super) struct Open {
     escalate_to: Vec<String>,
     #[diesel(select_expression = (records::kind, records::ref_, records::title))]
     pub(super) record: (String, String, String),
+    #[diesel(embed)]
+    pub(super) titled: Titled,
 }
 
 impl Open {
@@ -122,6 +125,7 @@ impl Open {
             escalate_after: None,
             escalate_to: Vec::new(),
             record: ("risk".to_owned(), "RSK-001".to_owned(), String::new()),
+            titled: Titled::example(),
         }
     }
 }
