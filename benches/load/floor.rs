@@ -23,7 +23,7 @@ const LAST: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const EPOCH: i64 = 946_684_800_000_000;
 
 const GET: &str = "SELECT id, kind, ref, title, status, version, owner_id, next_review_on, created_at, created_by,
-    updated_at, updated_by, authored_by, archived_at, body
+    updated_at, updated_by, approved_by, archived_at, body
     FROM records WHERE tenant_id = $1::text::uuid AND id = $2::text::uuid AND kind = 'risk' LIMIT 1";
 /// The whole record as JSON text, put together by PostgreSQL in the cheapest way: the server only
 /// passes it through.

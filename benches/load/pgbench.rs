@@ -17,7 +17,8 @@ const TENANT: &str = "('00000000-0000-7000-8000-' || lpad(to_hex(:i::int), 12, '
 /// The columns of a record.
 const COLUMNS: &str =
     "id, kind, ref, title, status, version, owner_id, next_review_on, created_at, created_by,
-    updated_at, updated_by, authored_by, archived_at, body";
+    updated_at, updated_by, authors, in_force, approved_by, approved_on, audience, audience_roles, audience_people,
+    archived_at, body";
 
 /// A list with filters.
 pub fn filter(size: &Size) -> Test {
@@ -27,7 +28,7 @@ pub fn filter(size: &Size) -> Test {
             "\\set i random(1, {tenants})
              \\set level random(1, 4)
              SELECT {COLUMNS} FROM records WHERE tenant_id = {TENANT} AND kind = 'risk' AND archived_at IS NULL
-               AND status = 'treating' AND level = (ARRAY['low', 'medium', 'high', 'critical'])[:level::int]
+               AND audience <> 'named' AND status = 'treating' AND facet_1 = (ARRAY['low', 'medium', 'high', 'critical'])[:level::int]
              ORDER BY id DESC LIMIT 51;"
         ),
     }
@@ -41,7 +42,7 @@ pub fn search(size: &Size) -> Test {
             "\\set i random(1, {tenants})
              \\set digit random(1, 9)
              SELECT {COLUMNS} FROM records WHERE tenant_id = {TENANT} AND kind = 'risk' AND archived_at IS NULL
-               AND (title ILIKE '%suppliers ' || :digit || '%' OR ref ILIKE '%suppliers ' || :digit || '%')
+               AND audience <> 'named' AND words LIKE '% suppliers%' AND words LIKE '% ' || :digit || '%'
              ORDER BY id DESC LIMIT 51;"
         ),
     }
@@ -74,14 +75,14 @@ pub fn create(world: &World) -> Test {
              SELECT id, kind FROM records WHERE tenant_id = {TENANT} AND id = ANY (ARRAY[{target}]);
              SELECT user_id FROM people WHERE tenant_id = {TENANT} AND user_id = ANY (ARRAY['{user}'::uuid]);
              INSERT INTO records (tenant_id, id, kind, ref_no, ref, title, status, version, owner_id, next_review_on,
-                 created_at, created_by, updated_at, updated_by, authored_by, body)
+                 created_at, created_by, updated_at, updated_by, authors, facet_2, words, body)
                VALUES ({TENANT}, {record}, 'risk', :last, 'RSK-' || :last, 'Proxy discrimination of applicants',
-                 'identified', 1, '{user}', '2027-09-01', now(), '{user}', now(), '{user}', '{user}',
-                 '{body}'::jsonb || jsonb_build_object('ai_system_id', {target}, 'inherent', null, 'current', null,
+                 'identified', 1, '{user}', '2027-09-01', now(), '{user}', now(), '{user}', ARRAY['{user}'::uuid], 'false',
+                 ' rsk proxy discrimination of applicants postcode and employer stand in for origin', '{body}'::jsonb || jsonb_build_object('ai_system_id', {target}, 'inherent', null, 'current', null,
                    'residual', null, 'target', null, 'residual_reason', null, 'level', null, 'above_tolerance', false,
                    'criteria_ref', null));
-             INSERT INTO links (tenant_id, id, from_id, relation, field, to_id, to_kind, person_id, created_at, created_by)
-               VALUES ({TENANT}, {record}, {record}, 'refers_to', '/ai_system_id', {target}, 'ai_system', null, now(), '{user}');
+             INSERT INTO links (tenant_id, id, from_id, from_kind, relation, field, to_id, to_kind, person_id, created_at, created_by)
+               VALUES ({TENANT}, {record}, {record}, 'risk', 'refers_to', '/ai_system_id', {target}, 'ai_system', null, now(), '{user}');
              INSERT INTO deadlines (tenant_id, record_id, name, due_on, set_on, person_id, roles)
                VALUES ({TENANT}, {record}, 'review', '2027-09-01', '2026-11-24', '{user}', '{{}}')
                ON CONFLICT (tenant_id, record_id, name) DO UPDATE SET due_on = '2027-09-01', set_on = '2026-11-24',
@@ -118,7 +119,7 @@ pub fn patch(world: &World) -> Test {
                WHERE tenant_id = {TENANT} AND record_id = {record} ORDER BY due_on;
              UPDATE records SET title = 'Proxy discrimination of applicants', status = status, version = :version::int + 1,
                  owner_id = '{user}', next_review_on = next_review_on, updated_at = now(), updated_by = '{user}',
-                 authored_by = '{user}', archived_at = null,
+                 authors = ARRAY['{user}'::uuid], facet_1 = facet_1, facet_2 = facet_2, words = words, archived_at = null,
                  body = '{body}'::jsonb || jsonb_build_object('ai_system_id', body -> 'ai_system_id',
                    'inherent', body -> 'inherent', 'current', body -> 'current', 'residual', null, 'target', null,
                    'residual_reason', null, 'level', body -> 'level', 'above_tolerance', body -> 'above_tolerance',

@@ -18,13 +18,14 @@ const VIEWS: usize = 15;
 
 /// What is asked of one tenant.
 const STATEMENTS: [&str; 6] = [
-    "SELECT seq, last_event_at FROM chains WHERE tenant_id = $1::text::uuid",
-    "SELECT level, count(*) FROM records WHERE tenant_id = $1::text::uuid AND kind = 'risk' AND status <> 'closed'
-       AND archived_at IS NULL GROUP BY level",
+    "SELECT seq, last_act_at FROM chains WHERE tenant_id = $1::text::uuid",
+    "SELECT facet_1, count(*) FROM records WHERE tenant_id = $1::text::uuid AND kind = 'risk' AND status <> 'closed'
+       AND archived_at IS NULL GROUP BY facet_1",
     "SELECT count(*) FROM records r WHERE tenant_id = $1::text::uuid AND kind = 'risk' AND status <> 'closed'
-       AND archived_at IS NULL AND above_tolerance AND NOT EXISTS (SELECT FROM records a
+       AND archived_at IS NULL AND facet_2 = 'true' AND NOT EXISTS (SELECT FROM records a
+         JOIN links l ON l.tenant_id = a.tenant_id AND l.from_id = a.id AND l.field = '/risk_id'
          WHERE a.tenant_id = $1::text::uuid AND a.kind = 'residual_acceptance' AND a.status = 'accepted'
-           AND a.archived_at IS NULL AND a.risk_id = r.id)",
+           AND a.archived_at IS NULL AND a.sort_1 >= r.sort_1 AND l.to_id = r.id)",
     "SELECT count(*) FROM deadlines WHERE tenant_id = $1::text::uuid AND due_on < current_date",
     "SELECT d.record_id, r.kind, r.ref, d.name, d.due_on FROM deadlines d
        JOIN records r ON r.tenant_id = d.tenant_id AND r.id = d.record_id

@@ -344,21 +344,25 @@ async fn fill(db: &Client, size: &Size, firm: Uuid, user: Uuid) -> Outcome<()> {
                VALUES ('{tenant}', '{tenant}', '{user}', '{tenant}', '{{lead}}', '2020-01-01', now(), now());
              INSERT INTO people VALUES ('{tenant}', '{user}');
              INSERT INTO counters VALUES ('{tenant}', 'ai_system', {systems}), ('{tenant}', 'risk', {records});
-             INSERT INTO chains VALUES ('{tenant}', 0, decode(repeat('00', 32), 'hex'), now());
+             INSERT INTO chains VALUES ('{tenant}', 0, decode(repeat('00', 32), 'hex'), now(), now());
              INSERT INTO records (tenant_id, id, kind, ref_no, ref, title, status, version, owner_id,
-                 created_at, created_by, updated_at, updated_by, authored_by, body)
+                 created_at, created_by, updated_at, updated_by, authors, body)
                SELECT '{tenant}', {own_id}, 'ai_system', n, 'SYS-' || lpad(n::text, 3, '0'), 'LoanLens ' || n,
-                 'inception', 1, '{user}', now(), '{user}', now(), '{user}', '{user}', '{system}'
+                 'inception', 1, '{user}', now(), '{user}', now(), '{user}', ARRAY['{user}'::uuid], '{system}'
                FROM generate_series(1, {systems}) n;
              INSERT INTO records (tenant_id, id, kind, ref_no, ref, title, status, version, owner_id, next_review_on,
-                 created_at, created_by, updated_at, updated_by, authored_by, body)
+                 created_at, created_by, updated_at, updated_by, authors, facet_1, facet_2, sort_1, words, body)
                SELECT '{tenant}', {own_id}, 'risk', n, 'RSK-' || lpad(n::text, 3, '0'),
                  (ARRAY['Proxy discrimination of applicants', 'Drift after a change of suppliers', 'Leak of training data',
                    'Reviewers follow the score', 'Outage of the model'])[1 + n % 5] || ' ' || n,
                  CASE WHEN n > {records} * 5 / 6 THEN 'closed'
                    ELSE (ARRAY['identified', 'analysed', 'evaluated', 'treating', 'monitored'])[1 + n % 5] END,
                  1, '{user}', CASE WHEN n % 4 = 0 THEN date '2026-06-01' + n END,
-                 now(), '{user}', now(), '{user}', '{user}',
+                 now(), '{user}', now(), '{user}', ARRAY['{user}'::uuid],
+                 rating ->> 'level', (n % 20 = 0)::text,
+                 array_position(ARRAY['low', 'medium', 'high', 'critical'], rating ->> 'level') - 1,
+                 ' rsk ' || lower((ARRAY['Proxy discrimination of applicants', 'Drift after a change of suppliers', 'Leak of training data',
+                   'Reviewers follow the score', 'Outage of the model'])[1 + n % 5]) || ' ' || n,
                  '{risk}'::jsonb || jsonb_build_object(
                    'ai_system_id', {of_system},
                    'inherent', rating, 'current', rating, 'residual', null, 'target', null, 'residual_reason', null,
@@ -368,9 +372,9 @@ async fn fill(db: &Client, size: &Size, firm: Uuid, user: Uuid) -> Outcome<()> {
                    'organisation', null, 'people', null, 'society', null, 'score', (1 + n % 5) * (1 + n % 3),
                    'level', (ARRAY['low', 'low', 'medium', 'medium', 'high', 'high', 'high', 'critical'])[1 + n % 8]
                  ) AS rating) AS rated;
-             INSERT INTO links (tenant_id, id, from_id, relation, field, to_id, to_kind, created_at, created_by)
-               SELECT tenant_id, id, id, 'refers_to', '/ai_system_id', ai_system_id, 'ai_system', now(), '{user}'
-               FROM records WHERE tenant_id = '{tenant}' AND ai_system_id IS NOT NULL;
+             INSERT INTO links (tenant_id, id, from_id, from_kind, relation, field, to_id, to_kind, created_at, created_by)
+               SELECT tenant_id, id, id, 'risk', 'refers_to', '/ai_system_id', (body ->> 'ai_system_id')::uuid, 'ai_system', now(), '{user}'
+               FROM records WHERE tenant_id = '{tenant}' AND body ->> 'ai_system_id' IS NOT NULL;
              INSERT INTO deadlines (tenant_id, record_id, name, due_on, set_on, person_id, roles)
                SELECT tenant_id, id, 'review', next_review_on, '2026-01-01', '{user}', '{{}}'
                FROM records WHERE tenant_id = '{tenant}' AND next_review_on IS NOT NULL AND status <> 'closed';

@@ -162,7 +162,8 @@ async fn begin(tx: &mut TenantTx<'_>, firm: Uuid, new: NewEngagement) -> Result<
     known.ok_or_else(|| Problem::invalid("/tenant_id", "is not a tenant of this consultancy"))?;
     tx.switch(tenant_id, None).await?;
     independence::check_engagement(tx, firm, tenant_id, None).await?;
-    check_overlap(tx, firm, tenant_id, None, (starts_on, ends_on)).await?;
+    let days = (starts_on, ends_on);
+    check_overlap(tx, firm, tenant_id, service.as_str(), None, days).await?;
     let row = NewRow {
         consultancy_id: firm,
         tenant_id,
@@ -174,18 +175,20 @@ async fn begin(tx: &mut TenantTx<'_>, firm: Uuid, new: NewEngagement) -> Result<
     read(tx, firm, id).await
 }
 
-/// 409 when another engagement of the firm covers some of these days: assignments and endings
-/// would not know which of the two is meant.
+/// 409 when another engagement of the firm for the same service covers some of these days:
+/// assignments and endings would not know which of the two is meant.
 async fn check_overlap(
     tx: &mut TenantTx<'_>,
     firm: Uuid,
     tenant: Uuid,
+    service: &str,
     but: Option<Uuid>,
     (first, last): (NaiveDate, Option<NaiveDate>),
 ) -> Result<()> {
     let mut others = engagements::table
         .filter(engagements::consultancy_id.eq(firm))
         .filter(engagements::tenant_id.eq(tenant))
+        .filter(engagements::service.eq(service.to_owned()))
         .filter(engagements::id.ne(but.unwrap_or_default()))
         .filter(engagements::ended_at.is_null())
         .filter(
@@ -204,7 +207,7 @@ async fn check_overlap(
     match other {
         None => Ok(()),
         Some(since) => Err(Problem::conflict(format!(
-            "An engagement for this client runs in these days already, from {since} on; change \
+            "An engagement of this service for this client runs in these days already, from {since} on; change \
              that one, or begin after its last day."
         ))),
     }
@@ -307,7 +310,8 @@ async fn change(
     let ends_on = ends_on.unwrap_or(now.ends_on);
     let service = service.map_or(now.service, |service| service.as_str().to_owned());
     check_window(starts_on, ends_on)?;
-    check_overlap(tx, firm, tenant, Some(id), (starts_on, ends_on)).await?;
+    let days = (starts_on, ends_on);
+    check_overlap(tx, firm, tenant, &service, Some(id), days).await?;
     independence::check_engagement(tx, firm, tenant, None).await?;
     let data = json!({"ends_on": ends_on, "service": service, "starts_on": starts_on});
     let row = diesel::update(engagements::table.find(id))

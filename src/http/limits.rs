@@ -29,10 +29,11 @@ const REFUSED_PART: u32 = 6;
 /// Paths that are never limited.
 const EXEMPT: &[&str] = &["/livez", "/readyz"];
 
-/// Takes one request from an account's quota; 429 when it is spent. Insert the verdict into the
-/// request's extensions, so that [`limits`] tells it to the client.
-pub async fn account(shared: &dyn Shared, limit: u32, user: Uuid) -> Result<Verdict> {
-    take(shared, &format!("account:{user}"), limit).await
+/// Takes one request from an account's quota. Insert the verdict into the request's extensions,
+/// whatever it is: [`limits`] tells it to the client, and nobody with a good token pays for the
+/// address.
+pub async fn account(shared: &dyn Shared, limit: u32, user: Uuid) -> Verdict {
+    shared.take(&format!("account:{user}"), quota(limit)).await
 }
 
 /// Takes one request from a tenant's quota, ten times that of an account.

@@ -24,7 +24,8 @@ pub async fn archive(
     let holds = row.in_force.is_some() || row.approved_on.is_some() && row.status == entry.start;
     if holds || !(row.status == entry.start || entry.is_end(&row.status)) {
         return Err(Problem::conflict(format!(
-            "A {} that is {}{} is not archived; only drafts and what has ended are.",
+            "{} {} that is {}{} is not archived; only drafts and what has ended are.",
+            entry.info.article_first(),
             entry.info.one,
             row.status,
             if row.in_force.is_some() {

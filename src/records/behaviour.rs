@@ -59,8 +59,10 @@ pub(super) struct Typed<K: Kind> {
 }
 
 fn state<S: State>(name: &str) -> Result<S> {
-    name.parse()
-        .map_err(|_| Problem::internal(format!("{name} is not a state")))
+    match name.parse() {
+        Ok(state) => Ok(state),
+        Err(_) => Err(Problem::internal(format!("{name} is not a state"))),
+    }
 }
 
 impl<K: Kind> Behaviour for Typed<K> {

@@ -79,7 +79,8 @@ pub async fn spawn<K: Kind>(
     typed(&Box::pin(made).await?.into_row()?)
 }
 
-/// Sets fields of another record. Content that was approved stays as it is.
+/// Sets fields of another record. What is archived stays as it is; to change what is approved is
+/// refused, save for fields that stay open or are computed (GEN-2).
 pub async fn amend<K: Kind>(
     tx: &mut TenantTx<'_>,
     id: Uuid,
@@ -148,7 +149,7 @@ pub(super) async fn step(
     let Some((_, known)) = entry.find_move(&loaded.row.status, to) else {
         return Err(not_from_here(entry, &loaded.row, to));
     };
-    if known.flags.approves {
+    if known.flags.approves || known.flags.puts_in_force {
         return Err(Problem::internal("an approval never follows by itself"));
     }
     let (reason, data) = (cause.because().map(str::to_owned), cause.0.clone());

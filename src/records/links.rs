@@ -70,6 +70,7 @@ pub struct Link {
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[schema(as = LinkRelation)]
 pub enum Relation {
     /// Serves a clause, control or duty.
     Serves,

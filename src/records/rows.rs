@@ -49,6 +49,8 @@ pub trait Rows: Serialize + DeserializeOwned + ToSchema + Clone + 'static {
     const OWN: bool = false;
     /// Name of what a row has due for its person (see [`Rows::due`]).
     const DEADLINE: Option<&'static str> = None;
+    /// Whether a row takes the place of the one with its key; else other content is refused.
+    const REPLACES: bool = false;
 
     /// A valid row for the documentation.
     fn example() -> Value;
@@ -242,9 +244,11 @@ async fn add_rows<R: Rows>(
     sent: Vec<R>,
     cause: Option<&Cause>,
 ) -> Result<RowsAdded> {
+    let many = sent.len() > 1;
     let keys: Vec<String> = sent.iter().map(R::key).collect();
     let known: HashMap<String, R> = of_keys(tx, record.id, R::LIST, keys).await?;
     let mut new: Vec<R> = Vec::with_capacity(sent.len());
+    let mut seen: HashMap<String, Value> = HashMap::new();
     let mut same = 0;
     for (at, row) in sent.into_iter().enumerate() {
         let row = match cause {
@@ -252,17 +256,28 @@ async fn add_rows<R: Rows>(
             None => row
                 .complete(record, &Known(&known), tx)
                 .await
-                .map_err(|problem| at_item(problem, at))?,
+                .map_err(|problem| at_item(problem, at, many))?,
         };
         let value = serde_json::to_value(&row).map_err(Problem::internal)?;
         let key = row.key();
-        let old = known.get(&key).map(serde_json::to_value).transpose();
-        if old.map_err(Problem::internal)?.as_ref() == Some(&value)
-            || new.iter().any(|other| other.key() == key)
-        {
-            same += 1;
-        } else {
-            new.push(row);
+        let old = match seen.get(&key) {
+            Some(old) => Some(old.clone()),
+            None => known
+                .get(&key)
+                .map(serde_json::to_value)
+                .transpose()
+                .map_err(Problem::internal)?,
+        };
+        match old {
+            Some(old) if old == value => same += 1,
+            Some(_) if !R::REPLACES || seen.contains_key(&key) => {
+                let fault = Problem::invalid("", "is there already, with other content");
+                return Err(at_item(fault.with_status(409), at, many));
+            }
+            _ => {
+                seen.insert(key, value);
+                new.push(row);
+            }
         }
     }
     if !new.is_empty() {
@@ -275,8 +290,11 @@ async fn add_rows<R: Rows>(
     })
 }
 
-/// A problem of one row, with its place among all.
-fn at_item(mut problem: Problem, at: usize) -> Problem {
+/// A problem of one row, with its place among all if there are many.
+fn at_item(mut problem: Problem, at: usize, many: bool) -> Problem {
+    if !many {
+        return problem;
+    }
     for fault in &mut problem.errors {
         fault.pointer = format!("/items/{at}{}", fault.pointer);
     }

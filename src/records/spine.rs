@@ -84,7 +84,7 @@ fn properties() -> Map<String, Value> {
         "approved_on": {"type": ["string", "null"], "format": "date", "readOnly": true, "description": "Civil date of that approval."},
         "audience": {"type": "string", "enum": ["readers", "everybody", "named"], "default": "readers", "description": "Who sees it: the readers of the kind; everybody in the tenant, what is in force; or only those named, and the owner."},
         "audience_roles": {"type": "array", "items": {"$ref": "#/components/schemas/Role"}, "maxItems": 12, "default": [], "description": "Roles named."},
-        "audience_people": {"type": "array", "items": person("A person named.", false), "maxItems": 200, "default": [], "description": "People named."},
+        "audience_people": {"type": "array", "items": {"type": "string", "format": "uuid", REFERS_TO: PERSON}, "maxItems": 200, "default": [], "description": "People named."},
         "created_at": {"type": "string", "format": "date-time", "readOnly": true, "description": "UTC."},
         "created_by": person("Who made it; null for the system.", true),
         "updated_at": {"type": "string", "format": "date-time", "readOnly": true, "description": "UTC."},

@@ -135,7 +135,9 @@ pub async fn create(
     }
     let input = Value::Object(input);
     entry.check(&input)?;
-    insert(tx, entry, input, None).await
+    insert(tx, entry, input, None)
+        .await
+        .map_err(|problem| problem.refused_on(entry.info.name, Uuid::nil(), json!("create")))
 }
 
 /// Makes a record; as the system when it follows from something else.
@@ -244,6 +246,7 @@ pub async fn update(
         Ok(())
     })
     .await
+    .map_err(|problem| problem.refused_on(entry.info.name, id, json!("change")))
 }
 
 /// Changes what people may change of a loaded record, and stores it.

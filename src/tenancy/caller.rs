@@ -371,8 +371,11 @@ impl FromRequest for Caller {
             let token = bearer(&req).ok_or_else(Problem::unauthenticated)?;
             let who = callers.identify(&platform, token).await?;
             let verdict =
-                limits::account(shared.as_ref().as_ref(), config.rate_limit, who.user_id()).await?;
+                limits::account(shared.as_ref().as_ref(), config.rate_limit, who.user_id()).await;
             req.extensions_mut().insert(verdict);
+            if !verdict.allowed {
+                return Err(limits::too_many(&verdict));
+            }
             let request_id = req
                 .extensions()
                 .get::<RequestId>()

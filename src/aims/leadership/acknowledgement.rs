@@ -53,6 +53,8 @@ impl Rows for Acknowledgement {
     const ABOUT: &'static str = "Who has acknowledged which version, and who is asked to. Everybody gives their own, of the version in force; pending ones are made by publishing.";
     const WRITERS: Roles = Roles::of(&[]);
     const OWN: bool = true;
+    /// The pending row becomes the one that is given.
+    const REPLACES: bool = true;
     const DEADLINE: Option<&'static str> = Some(DEADLINE);
 
     fn example() -> Value {

@@ -106,7 +106,7 @@ impl Operation {
     }
 
     /// With nothing to answer.
-    pub(super) fn is_done(mut self, about: &str) -> Self {
+    pub(super) fn done(mut self, about: &str) -> Self {
         let responses = json!({"204": {"description": about}});
         self.value.insert("responses".to_owned(), responses);
         self
@@ -315,6 +315,6 @@ impl Of<'_> {
             "Drafts and what has ended leave the lists and keep their address and history; `restore` brings them back.",
         )
         .known(&["tenant_id", "id", "If-Match"])
-        .is_done("It is archived.")
+        .done("It is archived.")
     }
 }

@@ -101,7 +101,7 @@ pub(in crate::records) fn delete_link(_: &Registry) -> Operation {
         "Only links made by hand; the others follow their fields.",
     )
     .known(&["link_id"])
-    .is_done("It is gone.")
+    .done("It is gone.")
 }
 
 pub(in crate::records) fn get_link(_: &Registry) -> Operation {
@@ -168,7 +168,7 @@ pub(in crate::records) fn delete_share(_: &Registry) -> Operation {
         "The auditor sees the record no longer.",
     )
     .known(&["person_id"])
-    .is_done("It is no longer shared.")
+    .done("It is no longer shared.")
 }
 
 pub(in crate::records) fn get_settings(_: &Registry) -> Operation {

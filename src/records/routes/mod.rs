@@ -30,7 +30,7 @@ use crate::http::etag::{self, IfMatch, IfNoneMatch};
 use crate::http::json::{Json, Object};
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
-use crate::tenancy::{Access, Answer, IdempotencyKey, Reads, Role, Writes};
+use crate::tenancy::{Access, Answer, IdempotencyKey, Reads, Role, TakesPart, Writes};
 
 /// Registers the routes of the [table](TABLE). What is no kind below `/v1/tenants/{tenant_id}` is
 /// left to other routes.
@@ -312,7 +312,7 @@ async fn list_transitions(req: HttpRequest, access: Access<Reads>) -> Result<Htt
 
 async fn make_transition(
     req: HttpRequest,
-    access: Access<Writes>,
+    access: Access<TakesPart>,
     if_match: IfMatch,
     key: IdempotencyKey,
     input: Json<TransitionRequest>,

@@ -123,6 +123,8 @@ async fn writes(stage: &Stage<'_>) -> Vec<Write> {
         body,
         refused,
     };
+    let another = stage.make(system).await;
+    let put_away = stage.at(system, &another);
     let none = Value::Null;
     vec![
         write(
@@ -181,7 +183,27 @@ async fn writes(stage: &Stage<'_>) -> Vec<Write> {
             none.clone(),
             none.clone(),
         ),
-        write("archived", &delete, at.clone(), none.clone(), none.clone()),
+        write(
+            "archived",
+            &delete,
+            put_away.clone(),
+            none.clone(),
+            none.clone(),
+        ),
+        write(
+            "restored",
+            &post,
+            format!("{put_away}/restore"),
+            none.clone(),
+            none.clone(),
+        ),
+        write(
+            "changed",
+            &patch,
+            stage.client.path("settings"),
+            json!({"warning_days": [7, 0]}),
+            json!({"warning_days": []}),
+        ),
         write(
             "tenant.updated",
             &patch,

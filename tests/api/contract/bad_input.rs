@@ -246,7 +246,7 @@ fn patches(at: &str) -> Vec<Case> {
         case(
             "POST",
             format!("{at}/links"),
-            Some("{\"relation\": \"x\", \"to\": {}}"),
+            Some("{\"relation\": \"serves\", \"to\": {}}"),
             422,
         ),
     ]

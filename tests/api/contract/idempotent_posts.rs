@@ -124,6 +124,7 @@ async fn of_record(
     let (path, body, other) = match rest {
         "" => (stage.list(entry), input, renamed),
         "batch" => {
+            stage.clear(entry).await;
             let of = |body: Value| json!({"operations": [{"op": "create", "body": body}]});
             (
                 format!("{}/batch", stage.list(entry)),
@@ -142,6 +143,20 @@ async fn of_record(
                 format!("{at}/transitions"),
                 of("It is time."),
                 of("It was time."),
+            )
+        }
+        "{id}/shares" => {
+            let record = stage.make(entry).await;
+            let until = Some("2027-12-31");
+            let auditor = stage
+                .client
+                .staff_by(&stage.approver, "Eli Ext", &["external_auditor"], until)
+                .await;
+            let of = |until: &str| json!({"person_id": auditor.id, "until": until});
+            (
+                format!("{}/shares", stage.at(entry, &record)),
+                of("2027-10-31"),
+                of("2027-11-30"),
             )
         }
         _ => {

@@ -102,6 +102,17 @@ async fn of_record(
             (at, Some(json!({"title": "What it is called from now on"})))
         }
         "{id}" => (at, None),
+        "{id}/restore" => {
+            stage.author.api.delete(&at, 204).await;
+            let away = stage.author.api.get(&at, 200).await;
+            return Target {
+                client: stage.author.api.clone(),
+                method: Method::POST,
+                path: format!("{at}/restore"),
+                etag: etag_of(&away),
+                body: None,
+            };
+        }
         "{id}/transitions" => {
             let to = entry.moves.iter().find(|known| known.from == entry.start);
             let body = json!({"to": to.map(|known| known.to), "reason": "It is time."});
@@ -155,6 +166,16 @@ async fn of_feature(stage: &Stage<'_>, operation: &Operation) -> Target {
             let me = stage.author.api.get("/v1/me", 200).await;
             let body = json!({"name": "Mara de Visser"});
             (&stage.author.api, "/v1/me".to_owned(), me, Some(body))
+        }
+        "update_settings" => {
+            let path = stage.client.path("settings");
+            let first = json!({"review_cycle_months": 7});
+            stage.author.api.patch(&path, &first, 200).await;
+            let etag = stage.author.api.etag(&path).await;
+            let version: i64 = etag.trim_matches(['"', 'v']).parse().unwrap();
+            let settings = json!({"version": version});
+            let body = json!({"review_cycle_months": 6});
+            (&stage.author.api, path, settings, Some(body))
         }
         "update_tenant" => {
             let path = stage.client.base.clone();

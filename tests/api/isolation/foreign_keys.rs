@@ -2,24 +2,14 @@
 
 use uuid::Uuid;
 
-use super::catalogue::{ForeignKey, foreign_keys};
+use super::catalogue::foreign_keys;
 use crate::support::App;
-
-/// Columns of records that refer without a foreign key, because they are copies out of the body.
-const COPIES: &[&str] = &["ai_system_id", "risk_id"];
 
 /// References of a tenant that lead to nothing the tenant has.
 pub async fn mismatches(app: &App, tenant: Uuid) -> Vec<String> {
     let db = app.owner().await;
-    let mut keys = foreign_keys(&db).await;
+    let keys = foreign_keys(&db).await;
     assert!(keys.len() > 8, "only {} foreign keys are swept", keys.len());
-    keys.extend(COPIES.iter().map(|column| ForeignKey {
-        name: format!("copy of {column}"),
-        table: "records".to_owned(),
-        far_table: "records".to_owned(),
-        columns: vec![(*column).to_owned()],
-        far_columns: vec!["id".to_owned()],
-    }));
     db.batch_execute(&format!("SET app.tenant_id = '{tenant}'"))
         .await
         .unwrap();

@@ -29,6 +29,7 @@ pub const OWN_ROLES: &[&str] = &[
 pub struct Held {
     pub id: Uuid,
     pub link: Uuid,
+    pub comment: Uuid,
     /// A key of one of its parts, if it has any.
     pub part_key: String,
 }
@@ -53,6 +54,8 @@ pub struct Holding {
     pub everybody: Person,
     pub top: Person,
     pub viewer: Person,
+    /// An external auditor.
+    pub auditor: Uuid,
     /// By path, such as `risks`.
     pub records: BTreeMap<String, Held>,
     /// Ids of records by kind, such as `risk`.
@@ -91,6 +94,10 @@ impl Holding {
         let top = client
             .staff_by(&everybody, "Tora Topp", &["top_management"], None)
             .await;
+        let until = in_days(200);
+        let auditor = client
+            .staff_by(&everybody, "Eli Ext", &["external_auditor"], Some(&until))
+            .await;
         let viewer = client
             .staff_by(&everybody, "Vidar Blikk", &["viewer"], None)
             .await;
@@ -121,6 +128,7 @@ impl Holding {
             everybody,
             top,
             viewer,
+            auditor: auditor.id,
             records: BTreeMap::new(),
             kinds: BTreeMap::new(),
         };
@@ -167,13 +175,14 @@ impl Holding {
         let link = json!({"relation": "serves", "to": {"catalog": "iso42001", "unit": "6.1.2"}});
         let link = api.post(&format!("{one}/links"), &link, 201).await;
         let comment = json!({"text": "Please add the data source."});
-        api.post(&format!("{one}/comments"), &comment, 201).await;
+        let comment = api.post(&format!("{one}/comments"), &comment, 201).await;
         let evidence = json!({"title": "Bias test", "kind": "link", "collected_on": "2026-01-12"});
         api.post(&format!("{one}/evidence"), &evidence, 201).await;
         let part = made.pointer("/inputs/0/type").and_then(Value::as_str);
         Held {
             id,
             link: id_in(&link, "id"),
+            comment: id_in(&comment, "id"),
             part_key: part.unwrap_or("feedback").to_owned(),
         }
     }
@@ -188,12 +197,15 @@ impl Holding {
     /// The id of something of this kind or name.
     pub fn known(&self, to: &str) -> Option<String> {
         let id = match to {
-            "person" | "person_id" | "owner_id" => self.everybody.id,
+            "person" | "owner_id" => self.everybody.id,
+            "person_id" => self.auditor,
             "user_id" => self.consultant.id,
             "tenant_id" => self.tenant,
             "consultancy_id" => self.firm,
             "engagement_id" => self.engagement,
             "session_id" => self.session,
+            // Of a piece of evidence to be attached.
+            "id" => *self.kinds.get("evidence")?,
             kind => *self.kinds.get(kind)?,
         };
         Some(id.to_string())
@@ -212,6 +224,8 @@ impl Holding {
         let id = match (parameter, held) {
             ("id", Some(held)) => held.id,
             ("link_id", Some(held)) => held.link,
+            ("comment_id", Some(held)) => held.comment,
+            ("person_id", Some(_)) => self.auditor,
             ("key", Some(held)) => return held.part_key.clone(),
             ("number", Some(_)) => return "1".to_owned(),
             ("membership_id", _) if of.path.contains("/assignments/") => self.assignment,
