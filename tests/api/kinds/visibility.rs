@@ -11,7 +11,7 @@ use crate::isolation::document::{Operation, operations};
 use crate::isolation::holdings::{Holding, timely};
 use crate::reminders::set_clock;
 use crate::support::actors::{PASSWORD, sign_in};
-use crate::support::{App, Client, Firm, Setup, app};
+use crate::support::{App, Client, Firm, Setup};
 
 /// A word that stands in the title of one record only.
 fn word(number: usize) -> String {
@@ -52,7 +52,8 @@ fn expandable() -> BTreeMap<String, String> {
 
 #[actix_web::test]
 async fn the_title_of_a_record_with_a_named_audience_is_in_no_answer_to_others() {
-    let firm = Firm::sign_up(app(), "Fjordlys Advisory").await;
+    let app = &Setup::named("whispers").with_test_clock().start();
+    let firm = Firm::sign_up(app, "Fjordlys Advisory").await;
     let holding = Holding::of(&firm, "Whispers").await;
     let boss = &holding.everybody;
     let base = format!("/v1/tenants/{}", holding.tenant);
@@ -82,22 +83,30 @@ async fn the_title_of_a_record_with_a_named_audience_is_in_no_answer_to_others()
         }
     }
     let tenant = crate::support::TenantWorld {
-        app: app(),
+        app,
         id: holding.tenant,
         engagement_id: holding.engagement,
         base: base.clone(),
         firm_owner: holding.firm_owner.clone(),
     };
     let auditor = tenant.staff_by(boss, "Eva Extern", &["external_auditor"], Some(&in_days(20))).await;
-    let others: Vec<(&str, Client)> = vec![
-        ("system owner", tenant.staff("Joost Bakker", &["system_owner"]).await.api),
-        ("viewer", holding.viewer.api.clone()),
-        ("top management", holding.top.api.clone()),
-        ("employee", tenant.staff("Emma Staal", &["employee"]).await.api),
-        ("consultant", holding.consultant.api.clone()),
-        ("firm owner", holding.firm_owner.api.clone()),
-        ("external auditor", auditor.api),
+    let others = [
+        ("system owner", tenant.staff("Joost Bakker", &["system_owner"]).await),
+        ("viewer", holding.viewer.clone()),
+        ("top management", holding.top.clone()),
+        ("employee", tenant.staff("Emma Staal", &["employee"]).await),
+        ("consultant", holding.consultant.clone()),
+        ("firm owner", holding.firm_owner.clone()),
+        ("external auditor", auditor),
     ];
+    // A week before the reviews: reminders of them have gone out.
+    set_clock(&app.anonymous(), &format!("{}T12:00:00Z", in_days(3))).await;
+    let boss = &sign_in(app, &boss.email, PASSWORD).await;
+    let mut here = Vec::new();
+    for (who, person) in &others {
+        here.push((*who, sign_in(app, &person.email, PASSWORD).await.api));
+    }
+    let others: Vec<(&str, Client)> = here;
     let (expand, only): (_, Vec<String>) = (expandable(), words.iter().map(|(word, _)| word.clone()).collect());
     let mut told = Vec::new();
     let mut read = 0;
@@ -123,8 +132,10 @@ async fn the_title_of_a_record_with_a_named_audience_is_in_no_answer_to_others()
             let found = boss.api.get(&list, 200).await;
             assert_eq!(found["items"].as_array().unwrap().len(), 1, "{list}");
         }
-        let due = boss.api.get(&format!("{base}/deadlines"), 200).await.to_string();
-        assert!(due.contains(word.as_str()), "{word} is not due for whom it is named");
+        for list in ["deadlines", "reminders"] {
+            let told = boss.api.get(&format!("{base}/{list}?limit=200"), 200).await.to_string();
+            assert!(told.contains(word.as_str()), "{word} is not among the {list} of whom it is named for");
+        }
     }
 }
 
