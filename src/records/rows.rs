@@ -196,11 +196,8 @@ trait RowBehaviour: Send + Sync {
         id: Uuid,
         sent: Vec<Value>,
     ) -> LocalBoxFuture<'a, Result<RowsAdded>>;
-    fn tally<'a>(
-        &'a self,
-        tx: &'a mut TenantTx<'_>,
-        row: Row,
-    ) -> LocalBoxFuture<'a, Result<Value>>;
+    fn tally<'a>(&'a self, tx: &'a mut TenantTx<'_>, row: Row)
+    -> LocalBoxFuture<'a, Result<Value>>;
 }
 
 struct TypedRows<R>(PhantomData<fn() -> R>);

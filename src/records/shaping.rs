@@ -5,12 +5,12 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::called::{Called, called};
 use super::kind::PERSON;
 use super::list::known;
 use super::registry::Entry;
 use super::row::Stored;
 use super::spine;
-use super::visibility::{self, Called};
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
 use crate::schema::{people, users};
@@ -131,9 +131,19 @@ async fn expand(
             .map(|(id, name)| (id, json!({"id": id, "name": name})))
             .collect()
     } else {
-        let found = visibility::called(tx, &ids).await?;
-        let shown = |(id, Called { reference, title, status })| {
-            (id, json!({"id": id, "kind": kind, "ref": reference, "title": title, "status": status}))
+        let found = called(tx, &ids).await?;
+        let shown = |(
+            id,
+            Called {
+                reference,
+                title,
+                status,
+            },
+        )| {
+            (
+                id,
+                json!({"id": id, "kind": kind, "ref": reference, "title": title, "status": status}),
+            )
         };
         found.into_iter().map(shown).collect()
     };

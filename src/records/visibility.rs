@@ -5,8 +5,6 @@
 //! for everybody is seen by others as it is in force. Owners see what they own. An external
 //! auditor sees what is shared with them, until a date.
 
-use std::collections::HashMap;
-
 use diesel::dsl::{exists, select};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -49,15 +47,15 @@ fn sight(actor: Actor, entry: &Entry, spine: &Spine) -> Sight {
 }
 
 /// How a record stands to a person.
-struct Opened {
-    owner: bool,
-    seen_by: SeenBy,
-    is_named: bool,
-    in_force: bool,
+pub(super) struct Opened {
+    pub(super) owner: bool,
+    pub(super) seen_by: SeenBy,
+    pub(super) is_named: bool,
+    pub(super) in_force: bool,
 }
 
 impl Opened {
-    fn to(&self, roles: Roles, entry: &Entry) -> Sight {
+    pub(super) fn to(&self, roles: Roles, entry: &Entry) -> Sight {
         let reads = match self.seen_by {
             SeenBy::Named(named) => self.is_named || named.meets(roles),
             _ => roles.meets(entry.readers),
@@ -68,65 +66,6 @@ impl Opened {
             Sight::InForce
         } else {
             Sight::Nothing
-        }
-    }
-}
-
-/// What decides who is told the title of a record, outside of a transaction of theirs.
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = records, check_for_backend(Pg))]
-pub struct Titled {
-    kind: String,
-    title: String,
-    #[diesel(select_expression = title_in_force(), select_expression_type = title_in_force)]
-    title_in_force: Option<String>,
-    owner_id: Option<Uuid>,
-    audience: String,
-    audience_roles: Vec<String>,
-    audience_people: Vec<Uuid>,
-}
-
-/// The title of the version in force.
-#[diesel::dsl::auto_type]
-fn title_in_force() -> _ {
-    versions::table
-        .filter(versions::tenant_id.eq(records::tenant_id))
-        .filter(versions::record_id.eq(records::id))
-        .filter(versions::number.nullable().eq(records::in_force))
-        .select(versions::title)
-        .single_value()
-}
-
-impl Titled {
-    /// The title as somebody with these roles sees it; none when they do not see the record.
-    pub fn title_for(&self, person: Uuid, roles: Roles) -> Option<&str> {
-        let entry = registry().by_name(&self.kind)?;
-        let opened = Opened {
-            owner: self.owner_id == Some(person),
-            seen_by: SeenBy::read(&self.audience, &self.audience_roles),
-            is_named: self.audience_people.contains(&person),
-            in_force: self.title_in_force.is_some(),
-        };
-        match opened.to(roles, entry) {
-            Sight::Whole => Some(&self.title),
-            Sight::InForce => self.title_in_force.as_deref(),
-            Sight::Nothing => None,
-        }
-    }
-}
-
-#[cfg(test)]
-impl Titled {
-    /// A risk that its readers see.
-    pub(crate) fn example() -> Self {
-        Self {
-            kind: "risk".to_owned(),
-            title: String::new(),
-            title_in_force: None,
-            owner_id: None,
-            audience: "readers".to_owned(),
-            audience_roles: Vec::new(),
-            audience_people: Vec::new(),
         }
     }
 }
@@ -202,7 +141,7 @@ pub(super) async fn show(tx: &mut TenantTx<'_>, page: &mut Vec<Stored>) -> Resul
 }
 
 /// Of these records, those that the actor does not see as a whole.
-async fn partly<'a>(
+pub(super) async fn partly<'a>(
     tx: &mut TenantTx<'_>,
     spines: impl Iterator<Item = &'a Spine>,
 ) -> Result<Vec<Uuid>> {
@@ -228,68 +167,6 @@ async fn partly<'a>(
         partly.retain(|id| !shared.contains(id));
     }
     Ok(partly)
-}
-
-/// What a record is called.
-#[derive(Clone, Debug)]
-pub struct Called {
-    /// Reference, such as RSK-014.
-    pub reference: String,
-    /// Title.
-    pub title: String,
-    /// State.
-    pub status: String,
-}
-
-/// What these records are called, as the actor sees them; those they do not see are left out.
-pub async fn called(tx: &mut TenantTx<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Called>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let query = records::table
-        .filter(records::tenant_id.eq(tx.scope()))
-        .filter(records::id.eq_any(ids.to_vec()))
-        .filter(records::id.eq_any(visible_ids(tx)?))
-        .select(Spine::as_select());
-    let mut spines: Vec<Spine> = tx.run(async |db| query.load(&mut &*db).await).await?;
-    let partly = partly(tx, spines.iter()).await?;
-    if !partly.is_empty() {
-        let query = records::table
-            .filter(records::tenant_id.eq(tx.scope()))
-            .filter(records::id.eq_any(partly.clone()))
-            .select((records::id, title_in_force()));
-        let titles: Vec<(Uuid, Option<String>)> =
-            tx.run(async |db| query.load(&mut &*db).await).await?;
-        spines.retain_mut(|spine| {
-            if !partly.contains(&spine.id) {
-                return true;
-            }
-            let title = titles.iter().find(|(id, _)| *id == spine.id);
-            let (Some((_, Some(title))), Some(entry)) = (title, registry().by_name(&spine.kind))
-            else {
-                return false;
-            };
-            spine.title.clone_from(title);
-            entry.in_force_state.clone_into(&mut spine.status);
-            true
-        });
-    }
-    let called = spines.into_iter().map(|spine| {
-        let Spine {
-            id,
-            reference,
-            title,
-            status,
-            ..
-        } = spine;
-        let called = Called {
-            reference,
-            title,
-            status,
-        };
-        (id, called)
-    });
-    Ok(called.collect())
 }
 
 /// Puts title and body of the version in force in the place of those of the draft.
@@ -351,11 +228,7 @@ pub fn visible(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Option<Vis
 }
 
 /// Which records the actor sees, as a whole or `partly` too.
-fn condition(
-    tx: &TenantTx<'_>,
-    kinds: &[&'static Entry],
-    partly: bool,
-) -> Result<Option<Visible>> {
+fn condition(tx: &TenantTx<'_>, kinds: &[&'static Entry], partly: bool) -> Result<Option<Visible>> {
     let actor = tx.actor();
     let Actor::Person { id, roles, .. } = actor else {
         return Ok(None);
