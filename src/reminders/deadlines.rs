@@ -16,7 +16,7 @@ use crate::http::query::Params;
 use crate::problem::Result;
 use crate::records::{called, visible_ids, whole_ids};
 use crate::schema::{deadlines, records};
-use crate::tenancy::{Access, Reads, TenantTx};
+use crate::tenancy::{Access, Oversees, TenantTx};
 
 /// Days before the due date from which a deadline is due soon.
 const DUE_SOON_DAYS: i64 = 30;
@@ -156,7 +156,7 @@ impl DeadlineItem {
 )]
 #[get("/v1/tenants/{tenant_id}/deadlines")]
 pub(super) async fn list_deadlines(
-    access: Access<Reads>,
+    access: Access<Oversees>,
     cursors: web::Data<Cursors>,
     mut params: Params,
 ) -> Result<web::Json<DeadlinePage>> {

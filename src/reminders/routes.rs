@@ -23,7 +23,7 @@ use crate::jobs::QUIET_STAGES;
 use crate::problem::{Problem, Result};
 use crate::records::{Called, called, visible_ids, whole_ids};
 use crate::schema::{records, reminders, tenants};
-use crate::tenancy::{Access, Reads, TenantTx};
+use crate::tenancy::{Access, Oversees, TenantTx};
 
 /// States of a reminder.
 const STATES: [&str; 3] = ["planned", "sent", "cancelled"];
@@ -209,7 +209,7 @@ async fn as_seen(tx: &mut TenantTx<'_>, items: &mut Vec<PreviewItem>) -> Result<
 )]
 #[get("/v1/tenants/{tenant_id}/reminders")]
 async fn list_reminders(
-    access: Access<Reads>,
+    access: Access<Oversees>,
     cursors: web::Data<Cursors>,
     mut params: Params,
 ) -> Result<web::Json<ReminderPage>> {
@@ -283,7 +283,7 @@ async fn list_reminders(
 )]
 #[get("/v1/tenants/{tenant_id}/reminders/preview")]
 async fn preview_reminders(
-    access: Access<Reads>,
+    access: Access<Oversees>,
     cursors: web::Data<Cursors>,
     mut params: Params,
 ) -> Result<web::Json<PreviewPage>> {

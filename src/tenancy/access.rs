@@ -47,6 +47,8 @@ permissions! {
     Member: "a place in this tenant", |_, _| true;
     /// Reads records; the kind and the record decide which.
     Reads: "a role in this tenant", |place, _| place.roles != Roles::default();
+    /// Reads what is due in the whole tenant.
+    Oversees: "a role that reads records", |place, _| place.roles.meets(Roles::READERS);
     /// Writes records; the kind decides which.
     Writes: "a role that writes records", |place, _| place.roles.meets(Roles::WRITERS);
     /// Takes part: adds the rows of the own person, such as an acknowledgement.

@@ -32,7 +32,8 @@ mod savepoints;
 mod tx;
 
 pub use access::{
-    Access, Ends, Invites, Manages, Member, Permission, Reads, TakesPart, TenantPath, Writes,
+    Access, Ends, Invites, Manages, Member, Oversees, Permission, Reads, TakesPart, TenantPath,
+    Writes,
 };
 pub use caller::{
     Caller, Callers, FirmMembership, Identity, Membership, SignedIn, VerifyToken, meet,

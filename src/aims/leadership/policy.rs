@@ -172,11 +172,7 @@ impl Kind for Policy {
     const RULES: &'static [&'static RuleId] = &[&POL_1];
 
     async fn judge(record: &Record<Self>, before: Option<&Record<Self>>, tx: &mut TenantTx<'_>) -> Result<()> {
-        let mut faults = record.body.faults();
-        if let Some(at) = record.body.linked_policies.iter().position(|other| other.id() == record.id) {
-            let detail = "is this policy itself".to_owned();
-            faults.push(FieldError { pointer: format!("/linked_policies/{at}"), detail });
-        }
+        let faults = record.body.faults();
         if !faults.is_empty() {
             return Err(Problem::invalid_all(faults));
         }

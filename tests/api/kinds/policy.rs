@@ -121,13 +121,6 @@ async fn a_policy_that_is_sent_back_is_changed_and_one_that_is_withdrawn_holds_n
     let withdrawn = world.manager.api.transition(&path, "withdrawn", Some("merged"), 200).await;
 
     assert_eq!((&withdrawn["in_force"], &withdrawn["status"]), (&json!(null), &json!("withdrawn")));
-    let own = world.consultant.api.get(&path, 200).await["id"].clone();
-    let mut other = policy();
-    other["linked_policies"] = json!([own]);
-    let linking = world.make(&world.consultant, "policies", other).await;
-    let id = linking.rsplit('/').next().unwrap();
-    let refused = world.consultant.api.patch(&linking, &json!({"linked_policies": [id]}), 422).await;
-    assert_eq!(refused["errors"][0]["pointer"], "/linked_policies/0");
 }
 
 #[actix_web::test]
@@ -160,9 +153,6 @@ async fn employees_read_what_is_in_force_and_nothing_of_the_revision() {
         format!("{list}?q=words"),
         format!("{base}/records?q=quokka"),
         format!("{base}/records?q=words"),
-        format!("{base}/deadlines"),
-        format!("{base}/reminders"),
-        format!("{base}/reminders/preview"),
         format!("{path}?expand=owner"),
         format!("{path}/acknowledgements"),
     ] {
@@ -209,10 +199,9 @@ async fn publishing_asks_everybody_in_the_audience_and_each_gives_their_own_ackn
     let names: Vec<_> = due["items"].as_array().unwrap().iter().map(|due| due["name"].as_str().unwrap()).collect();
     assert!(names.contains(&format!("acknowledgement/{}", bram.id).as_str()), "{names:?}");
     assert!(!names.contains(&format!("acknowledgement/{}", emma.id).as_str()), "{names:?}");
-    let due = emma.api.get(&world.client.path("deadlines"), 200).await;
-    assert_eq!(due["items"], json!([]), "what others owe is not hers to see");
-    let due = bram.api.get(&world.client.path("deadlines"), 200).await;
-    assert_eq!(due["items"].as_array().unwrap().len(), 1, "{due}");
+    for list in ["deadlines", "reminders", "reminders/preview"] {
+        emma.api.get(&world.client.path(list), 403).await;
+    }
 }
 
 #[actix_web::test]
