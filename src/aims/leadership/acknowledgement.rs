@@ -50,7 +50,7 @@ impl Rows for Acknowledgement {
     type Of = Policy;
     const LIST: &'static str = "acknowledgements";
     const ONE: &'static str = "acknowledgement";
-    const ABOUT: &'static str = "Who has acknowledged which version, and who is asked to. Everybody gives their own, of the version in force; pending ones are made by publishing.";
+    const ABOUT: &'static str = "Who has acknowledged which version, and who is asked to. Everybody gives their own, of the version in force; pending ones are made by publishing. Who joins later is asked with the next version, and may acknowledge this one all the same.";
     const WRITERS: Roles = Roles::of(&[]);
     const OWN: bool = true;
     /// The pending row becomes the one that is given.
