@@ -9,6 +9,7 @@ use crate::tenancy::{Role, Roles};
 pub mod context;
 pub mod evaluation;
 pub mod improvement;
+pub mod leadership;
 pub mod operation;
 pub mod risk_opp;
 pub mod rules;
@@ -27,6 +28,8 @@ pub fn kinds() -> Registry {
             evaluation::management_review::DATES,
         )
         .with::<context::context_issue::ContextIssue>()
+        .with::<leadership::policy::Policy>()
+        .with_rows::<leadership::acknowledgement::Acknowledgement>()
         .with::<operation::ai_system::AiSystem>()
         .with::<risk_opp::risk_criteria::RiskCriteria>()
         .with::<risk_opp::risk::Risk>()

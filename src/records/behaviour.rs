@@ -175,6 +175,7 @@ pub(super) fn typed<K: Kind>(row: &Row) -> Result<Record<K>> {
         in_force: row.in_force,
         approved_by: row.approved_by,
         approved_on: row.approved_on,
+        seen_by: row.seen_by(),
         body,
     })
 }
@@ -193,6 +194,7 @@ pub(super) fn untyped<K: Kind>(record: Record<K>, row: &mut Row) -> Result<()> {
         in_force: _,
         approved_by: _,
         approved_on: _,
+        seen_by: _,
         body,
     } = record;
     row.title = title;

@@ -119,6 +119,7 @@ pub(super) fn renew(
     let gone: Vec<String> = standing
         .iter()
         .filter(|old| !due.iter().any(|new| new.name == old.name))
+        .filter(|old| over || !is_of_rows(entry, &old.name))
         .map(|old| old.name.clone())
         .collect();
     if !gone.is_empty() {
@@ -132,30 +133,68 @@ pub(super) fn renew(
     }
     for deadline in due {
         let new = Standing::of(deadline, &standing, zone, today);
-        if standing.contains(&new) {
-            continue;
+        if !standing.contains(&new) {
+            put(tx, row.id, new);
         }
-        let changing = (
-            deadlines::due_on.eq(new.due_on),
-            deadlines::due_at.eq(new.due_at),
-            deadlines::set_on.eq(new.set_on),
-            deadlines::person_id.eq(new.person_id),
-            deadlines::roles.eq(new.roles),
-            deadlines::warn.eq(new.warn),
-            deadlines::escalate_after.eq(new.escalate_after),
-            deadlines::escalate_to.eq(new.escalate_to),
-        );
-        let upsert = diesel::insert_into(deadlines::table)
-            .values((
-                deadlines::tenant_id.eq(tenant),
-                deadlines::record_id.eq(row.id),
-                deadlines::name.eq(new.name),
-                changing.clone(),
-            ))
-            .on_conflict((deadlines::tenant_id, deadlines::record_id, deadlines::name))
-            .do_update()
-            .set(changing);
-        tx.queue_fixed(upsert);
     }
     Ok(())
+}
+
+/// Queues a deadline in the place of the one of its name.
+fn put(tx: &mut TenantTx<'_>, record: Uuid, new: Standing) {
+    let changing = (
+        deadlines::due_on.eq(new.due_on),
+        deadlines::due_at.eq(new.due_at),
+        deadlines::set_on.eq(new.set_on),
+        deadlines::person_id.eq(new.person_id),
+        deadlines::roles.eq(new.roles),
+        deadlines::warn.eq(new.warn),
+        deadlines::escalate_after.eq(new.escalate_after),
+        deadlines::escalate_to.eq(new.escalate_to),
+    );
+    let upsert = diesel::insert_into(deadlines::table)
+        .values((
+            deadlines::tenant_id.eq(tx.scope()),
+            deadlines::record_id.eq(record),
+            deadlines::name.eq(new.name),
+            changing.clone(),
+        ))
+        .on_conflict((deadlines::tenant_id, deadlines::record_id, deadlines::name))
+        .do_update()
+        .set(changing);
+    tx.queue_fixed(upsert);
+}
+
+/// Whether a deadline is one of rows under the record: those come and go with their rows.
+fn is_of_rows(entry: &Entry, name: &str) -> bool {
+    let (of, _) = name.split_once('/').unwrap_or_default();
+    entry.rows.iter().any(|rows| rows.deadline == Some(of))
+}
+
+/// What a row under a record has due for its person; nothing once it is met.
+pub(super) fn of_row(
+    tx: &mut TenantTx<'_>,
+    record: Uuid,
+    name: String,
+    due: Option<Deadline>,
+) -> Result<()> {
+    let Some(deadline) = due else {
+        let met = deadlines::table.find((tx.scope(), record, name));
+        tx.queue_fixed(diesel::delete(met));
+        return Ok(());
+    };
+    let (zone, today) = (tx.tenant()?.zone, tx.today()?);
+    let mut new = Standing::of(deadline, &[], zone, today);
+    new.name = name;
+    put(tx, record, new);
+    Ok(())
+}
+
+/// Takes away what rows under a record have due.
+pub(super) fn forget_of_rows(tx: &mut TenantTx<'_>, record: Uuid, of: &str) {
+    let gone = deadlines::table
+        .filter(deadlines::tenant_id.eq(tx.scope()))
+        .filter(deadlines::record_id.eq(record))
+        .filter(deadlines::name.like(format!("{of}/%")));
+    tx.queue_fixed(diesel::delete(gone));
 }

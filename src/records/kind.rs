@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::hearing::{Happened, Hears};
 use super::lifecycle::Lives;
 use super::rules::RuleId;
+use super::spine::{EVERYBODY, NAMED};
 use crate::problem::Result;
 use crate::tenancy::{Roles, TenantTx};
 
@@ -190,11 +191,44 @@ pub struct Record<K: Lives> {
     pub approved_by: Option<Uuid>,
     /// Civil date of that approval.
     pub approved_on: Option<NaiveDate>,
+    /// Who sees it.
+    pub seen_by: SeenBy,
     /// The fields of the kind.
     pub body: K,
 }
 
+/// Who sees a record, besides its owner and those it is shared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenBy {
+    /// The readers of its kind.
+    Readers,
+    /// Everybody in the tenant, what is in force.
+    Everybody,
+    /// The holders of these roles, besides people by name.
+    Named(Roles),
+}
+
+impl SeenBy {
+    pub(super) fn read(audience: &str, roles: &[String]) -> Self {
+        match audience {
+            NAMED => Self::Named(Roles::parse(roles.iter().map(String::as_str))),
+            EVERYBODY => Self::Everybody,
+            _ => Self::Readers,
+        }
+    }
+}
+
 impl<K: Kind> Record<K> {
+    /// Whether the holders of all these roles see what is in force of it.
+    pub fn is_seen_by(&self, roles: Roles) -> bool {
+        let seen = match self.seen_by {
+            SeenBy::Readers => K::READERS,
+            SeenBy::Everybody => return true,
+            SeenBy::Named(named) => named,
+        };
+        roles.iter().all(|role| seen.has(role))
+    }
+
     /// A reference to it.
     pub fn link(&self) -> Ref<K> {
         Ref::to(self.id)

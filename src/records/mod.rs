@@ -9,7 +9,7 @@
 //! | `store.rs`, `references.rs`, `one_for.rs`, `archive.rs` | how is one made, changed, put away? |
 //! | `transitions.rs`, `versions.rs` | how does it move, who approves, what is frozen and in force? |
 //! | `consequences.rs`, `hearing.rs`, `timed.rs`, `session.rs` | what follows from it, for others and in time? |
-//! | `visibility.rs`, `shares.rs`, `hands.rs` | who sees it, and whose hands were on it? |
+//! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs` | who sees it, by which title, and whose hands were on it? |
 //! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs` | what hangs on it? |
 //! | `list.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
 //! | `parts.rs`, `rows.rs`, `batch.rs` | items of a list in it, many rows under it, many at once? |
@@ -22,6 +22,7 @@ mod archive;
 mod attached;
 mod batch;
 mod behaviour;
+mod called;
 mod checks;
 mod comments;
 mod consequences;
@@ -58,6 +59,7 @@ mod versions;
 mod visibility;
 mod waivers;
 
+pub use called::{Called, Titled, called};
 pub use consequences::{Cause, New, amend, follow, spawn};
 pub use deadlines::REVIEW;
 pub use figures::{Counted, Figure, NextDate, live};
@@ -66,17 +68,19 @@ pub use hands::hands_on;
 pub use hearing::{Happened, Hears, What};
 pub use kind::{
     ANY, AnyRef, Deadline, Kind, KindInfo, OneFor, PERSON, Part, PersonId, REFERS_TO, Record, Ref,
-    UNIT, UnitRef,
+    SeenBy, UNIT, UnitRef,
 };
 pub(crate) use lifecycle::lifecycle;
 pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
 pub use registry::{Entry, Move, Registry, install, registry};
 pub use routes::routes;
-pub use rows::{Known, RowEntry, Rows, add_rows_for, instant_key, newest_rows};
+pub use rows::{
+    Known, RowEntry, Rows, add_rows_for, count_rows, forget_deadlines, instant_key, newest_rows,
+};
 pub use rules::{GEN_1, GEN_2, Guarded, RuleId, Unmet};
 pub use settings::{AddedInput, OwnControl, Settings};
 pub use timed::let_time_pass;
 pub use versions::{content_hash, in_force, only_in_force, version_of};
-pub use visibility::{VisibleIds, is_seen_by, visible_ids};
+pub use visibility::{VisibleIds, visible_ids, whole_ids};
 pub use waivers::Waives;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::kind::SeenBy;
 use crate::problem::{Problem, Result};
 use crate::schema::records;
 
@@ -73,6 +74,13 @@ pub struct Spine {
     pub audience_people: Vec<Uuid>,
     /// When it was archived.
     pub archived_at: Option<DateTime<Utc>>,
+}
+
+impl Spine {
+    /// Who sees it.
+    pub(super) fn seen_by(&self) -> SeenBy {
+        SeenBy::read(&self.audience, &self.audience_roles)
+    }
 }
 
 /// A stored record, for reading; its body stays text.

@@ -17,10 +17,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::consequences::Cause;
-use super::kind::{Kind, Record};
+use super::kind::{Deadline, Kind, Record};
 use super::registry::{Entry, typed};
-use super::row::RawJson;
-use super::{store, visibility};
+use super::row::{RawJson, Row};
+use super::{deadlines, store, visibility};
 use crate::http::schema::{self, Shape};
 use crate::problem::{FieldError, Problem, Result};
 use crate::schema::rows;
@@ -47,6 +47,8 @@ pub trait Rows: Serialize + DeserializeOwned + ToSchema + Clone + 'static {
     const WRITERS: Roles;
     /// Whether everybody adds the rows of their own person.
     const OWN: bool = false;
+    /// Name of what a row has due for its person (see [`Rows::due`]).
+    const DEADLINE: Option<&'static str> = None;
     /// Whether a row takes the place of the one with its key; else other content is refused.
     const REPLACES: bool = false;
 
@@ -64,7 +66,29 @@ pub trait Rows: Serialize + DeserializeOwned + ToSchema + Clone + 'static {
         None
     }
 
-    /// Completes a row that somebody sends, before it is stored: for whom it is, when it was.
+    /// Says for whom a row is that somebody sends, so that its key is known.
+    #[must_use]
+    fn sent_by(self, _sender: Actor) -> Self {
+        self
+    }
+
+    /// When it is due for its person, of whom a record has one such deadline at a time; none once
+    /// it is met. The deadline's name is [`Rows::DEADLINE`] with the person behind a slash.
+    fn due(&self) -> Option<Deadline> {
+        None
+    }
+
+    /// Schema of what is counted of the rows of a record, if anything is.
+    fn tally_schema() -> Option<Value> {
+        None
+    }
+
+    /// What is counted, for those who see the whole record; shown with every page of rows.
+    async fn tally(_record: &Record<Self::Of>, _tx: &mut TenantTx<'_>) -> Result<Value> {
+        Ok(Value::Null)
+    }
+
+    /// Completes a row that somebody sends, before it is stored: when it was, until when.
     /// `known` is the row of the same key. Refuses what does not fit the record.
     async fn complete(
         self,
@@ -115,6 +139,10 @@ pub struct RowEntry {
     pub writers: Roles,
     /// Whether everybody adds their own.
     pub own: bool,
+    /// Name of what rows have due.
+    pub deadline: Option<&'static str>,
+    /// Schema of what is counted of them.
+    pub tally: Option<Value>,
     input: Shape,
     behaviour: Box<dyn RowBehaviour>,
 }
@@ -143,6 +171,8 @@ impl RowEntry {
             example: R::example(),
             writers: R::WRITERS,
             own: R::OWN,
+            deadline: R::DEADLINE,
+            tally: R::tally_schema(),
             input: Shape::input::<R>(),
             behaviour: Box::new(TypedRows::<R>(PhantomData)),
         }
@@ -166,6 +196,8 @@ trait RowBehaviour: Send + Sync {
         id: Uuid,
         sent: Vec<Value>,
     ) -> LocalBoxFuture<'a, Result<RowsAdded>>;
+    fn tally<'a>(&'a self, tx: &'a mut TenantTx<'_>, row: Row)
+    -> LocalBoxFuture<'a, Result<Value>>;
 }
 
 struct TypedRows<R>(PhantomData<fn() -> R>);
@@ -186,9 +218,19 @@ impl<R: Rows> RowBehaviour for TypedRows<R> {
                 .into_iter()
                 .map(|row| serde_json::from_value(row).map_err(Problem::internal))
                 .collect::<Result<_>>()?;
+            let sender = tx.actor();
+            let sent = sent.into_iter().map(|row| row.sent_by(sender)).collect();
             add_rows(tx, &record, sent, None).await
         }
         .boxed_local()
+    }
+
+    fn tally<'a>(
+        &'a self,
+        tx: &'a mut TenantTx<'_>,
+        row: Row,
+    ) -> LocalBoxFuture<'a, Result<Value>> {
+        async move { R::tally(&typed(&row)?, tx).await }.boxed_local()
     }
 }
 
@@ -294,6 +336,11 @@ fn store_rows<R: Rows>(
             rows::body.eq(diesel::upsert::excluded(rows::body)),
         ));
     tx.queue(|db| async move { upsert.execute(&mut &*db).await });
+    for row in new {
+        if let Some((of, person)) = R::DEADLINE.zip(row.person()) {
+            deadlines::of_row(tx, record.id, format!("{of}/{person}"), row.due())?;
+        }
+    }
     let hash: String = digest
         .finish()
         .as_ref()
@@ -353,6 +400,33 @@ pub async fn add_rows_for<R: Rows>(
     Ok(added)
 }
 
+/// Takes away what the rows of a record have due: what they were about holds no more.
+pub fn forget_deadlines<R: Rows>(tx: &mut TenantTx<'_>, record: Uuid) {
+    if let Some(of) = R::DEADLINE {
+        deadlines::forget_of_rows(tx, record, of);
+    }
+}
+
+/// How many rows of a record there are whose key begins so and which have all of these fields.
+pub async fn count_rows<R: Rows>(
+    tx: &mut TenantTx<'_>,
+    record: Uuid,
+    key: &str,
+    fields: &[&str],
+) -> Result<i64> {
+    let mut query = rows::table
+        .filter(rows::tenant_id.eq(tx.scope()))
+        .filter(rows::record_id.eq(record))
+        .filter(rows::list.eq(R::LIST))
+        .filter(rows::key.like(format!("{key}%")))
+        .count()
+        .into_boxed::<Pg>();
+    for field in fields {
+        query = query.filter(rows::body.retrieve_as_text(*field).is_not_null());
+    }
+    tx.run(async |db| query.get_result(&mut &*db).await).await
+}
+
 /// The newest rows of a record, newest first.
 pub async fn newest_rows<R: Rows>(
     tx: &mut TenantTx<'_>,
@@ -384,16 +458,29 @@ pub(super) struct Wanted {
     pub(super) limit: i64,
 }
 
-/// Instant, key and JSON of rows, in the order of time.
+/// A page of rows.
+pub(super) struct Page {
+    /// Instant, key and JSON of each, in the order of time.
+    pub(super) items: Vec<(DateTime<Utc>, String, String)>,
+    /// What is counted of all of them.
+    pub(super) tally: Value,
+}
+
+/// Rows of a record, in the order of time.
 pub(super) async fn list(
     tx: &mut TenantTx<'_>,
     entry: &Entry,
     rows_entry: &RowEntry,
     id: Uuid,
     mut wanted: Wanted,
-) -> Result<Vec<(DateTime<Utc>, String, String)>> {
+) -> Result<Page> {
     let stored = store::fetch(tx, entry, id).await?;
-    if !visibility::is_whole(tx, entry, &stored.spine).await? {
+    let mut tally = Value::Null;
+    if visibility::is_whole(tx, entry, &stored.spine).await? {
+        if rows_entry.tally.is_some() {
+            tally = rows_entry.behaviour.tally(tx, stored.into_row()?).await?;
+        }
+    } else {
         // Who sees only what is in force sees of the rows their own.
         wanted.person = tx.actor().person();
     }
@@ -421,10 +508,11 @@ pub(super) async fn list(
     }
     let found: Vec<(DateTime<Utc>, String, RawJson)> =
         tx.run(async |db| query.load(&mut &*db).await).await?;
-    Ok(found
+    let items = found
         .into_iter()
         .map(|(at, key, body)| (at, key, body.0))
-        .collect())
+        .collect();
+    Ok(Page { items, tally })
 }
 
 /// Adds the rows of a request: one row, or `{"items": […]}` with up to 1,000.

@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::called::{Called, called};
 use super::kind::PERSON;
 use super::list::known;
 use super::registry::Entry;
@@ -12,7 +13,7 @@ use super::row::Stored;
 use super::spine;
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
-use crate::schema::{people, records, users};
+use crate::schema::{people, users};
 use crate::tenancy::TenantTx;
 
 /// How each record is shown.
@@ -130,17 +131,21 @@ async fn expand(
             .map(|(id, name)| (id, json!({"id": id, "name": name})))
             .collect()
     } else {
-        let query = records::table
-            .filter(records::tenant_id.eq(tenant))
-            .filter(records::id.eq_any(ids))
-            .select((records::id, records::ref_, records::title, records::status));
-        let rows: Vec<(Uuid, String, String, String)> =
-            tx.run(async |db| query.load(&mut &*db).await).await?;
-        rows.into_iter()
-            .map(|(id, reference, title, status)| {
-                (id, json!({"id": id, "kind": kind, "ref": reference, "title": title, "status": status}))
-            })
-            .collect()
+        let found = called(tx, &ids).await?;
+        let shown = |(
+            id,
+            Called {
+                reference,
+                title,
+                status,
+            },
+        )| {
+            (
+                id,
+                json!({"id": id, "kind": kind, "ref": reference, "title": title, "status": status}),
+            )
+        };
+        found.into_iter().map(shown).collect()
     };
     for item in items {
         let id = id_in(item);

@@ -12,6 +12,7 @@ use diesel::sql_types::{Bool, Nullable};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::kind::SeenBy;
 use super::registry::{Entry, registry};
 use super::row::{RawJson, Spine, Stored};
 use super::spine::{EVERYBODY, NAMED};
@@ -30,46 +31,42 @@ pub(super) enum Sight {
     Nothing,
 }
 
-/// Whether a person with these roles sees all of a record of a kind, by its owner, its audience,
-/// and the roles and people that it names; shares aside.
-pub fn is_seen_by(
-    kind: &str,
-    owner: Option<Uuid>,
-    audience: &str,
-    (named_roles, named_people): (&[String], &[Uuid]),
-    (person, roles): (Uuid, Roles),
-) -> bool {
-    let is_reader = || {
-        let entry = registry().by_name(kind);
-        entry.is_some_and(|entry| roles.meets(entry.readers))
-    };
-    let is_named = || {
-        named_people.contains(&person)
-            || Roles::parse(named_roles.iter().map(String::as_str)).meets(roles)
-    };
-    owner == Some(person)
-        || match audience {
-            NAMED => is_named(),
-            _ => is_reader(),
-        }
-}
-
 /// How much of a record the actor sees, shares aside.
 fn sight(actor: Actor, entry: &Entry, spine: &Spine) -> Sight {
     let Actor::Person { id, roles, .. } = actor else {
         return Sight::Whole;
     };
-    let named = (
-        spine.audience_roles.as_slice(),
-        spine.audience_people.as_slice(),
-    );
-    let (kind, owner) = (entry.info.name, spine.owner_id);
-    if is_seen_by(kind, owner, &spine.audience, named, (id, roles)) {
-        Sight::Whole
-    } else if spine.audience == EVERYBODY && spine.in_force.is_some() {
-        Sight::InForce
-    } else {
-        Sight::Nothing
+    let is_named = spine.audience_people.contains(&id);
+    let opened = Opened {
+        owner: spine.owner_id == Some(id),
+        seen_by: spine.seen_by(),
+        is_named,
+        in_force: spine.in_force.is_some(),
+    };
+    opened.to(roles, entry)
+}
+
+/// How a record stands to a person.
+pub(super) struct Opened {
+    pub(super) owner: bool,
+    pub(super) seen_by: SeenBy,
+    pub(super) is_named: bool,
+    pub(super) in_force: bool,
+}
+
+impl Opened {
+    pub(super) fn to(&self, roles: Roles, entry: &Entry) -> Sight {
+        let reads = match self.seen_by {
+            SeenBy::Named(named) => self.is_named || named.meets(roles),
+            _ => roles.meets(entry.readers),
+        };
+        if self.owner || reads {
+            Sight::Whole
+        } else if self.seen_by == SeenBy::Everybody && self.in_force {
+            Sight::InForce
+        } else {
+            Sight::Nothing
+        }
     }
 }
 
@@ -115,13 +112,9 @@ pub(super) async fn shown(tx: &mut TenantTx<'_>, entry: &Entry, stored: Stored) 
 
 /// Of a page of one kind, those that the actor does not see as a whole become what is in force.
 pub(super) async fn show(tx: &mut TenantTx<'_>, page: &mut Vec<Stored>) -> Result<()> {
-    let actor = tx.actor();
-    let is_whole = |stored: &Stored| {
-        registry()
-            .by_name(&stored.kind)
-            .is_some_and(|entry| sight(actor, entry, &stored.spine) == Sight::Whole)
-    };
-    if actor.roles().has(Role::ExternalAuditor) || page.iter().all(is_whole) {
+    let partly = partly(tx, page.iter().map(|stored| &stored.spine)).await?;
+    let is_whole = |stored: &Stored| !partly.contains(&stored.id);
+    if partly.is_empty() {
         return Ok(());
     }
     let (mut whole, mut rest) = (Vec::new(), Vec::new());
@@ -145,6 +138,35 @@ pub(super) async fn show(tx: &mut TenantTx<'_>, page: &mut Vec<Stored>) -> Resul
     whole.sort_by_key(|stored| order.iter().position(|id| *id == stored.id));
     *page = whole;
     Ok(())
+}
+
+/// Of these records, those that the actor does not see as a whole.
+pub(super) async fn partly<'a>(
+    tx: &mut TenantTx<'_>,
+    spines: impl Iterator<Item = &'a Spine>,
+) -> Result<Vec<Uuid>> {
+    let actor = tx.actor();
+    let is_whole = |spine: &Spine| {
+        registry()
+            .by_name(&spine.kind)
+            .is_some_and(|entry| sight(actor, entry, spine) == Sight::Whole)
+    };
+    let mut partly: Vec<Uuid> = spines
+        .filter(|spine| !is_whole(spine))
+        .map(|spine| spine.id)
+        .collect();
+    if let Some(person) = auditor(actor).filter(|_| !partly.is_empty()) {
+        let today = tx.today()?;
+        let query = shares::table
+            .filter(shares::tenant_id.eq(tx.scope()))
+            .filter(shares::person_id.eq(person))
+            .filter(shares::until.ge(today))
+            .filter(shares::record_id.eq_any(partly.clone()))
+            .select(shares::record_id);
+        let shared: Vec<Uuid> = tx.run(async |db| query.load(&mut &*db).await).await?;
+        partly.retain(|id| !shared.contains(id));
+    }
+    Ok(partly)
 }
 
 /// Puts title and body of the version in force in the place of those of the draft.
@@ -202,6 +224,11 @@ pub type Visible = Box<dyn BoxableExpression<records::table, Pg, SqlType = Nulla
 
 /// Which records of these kinds the actor of a transaction sees, as a condition.
 pub fn visible(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Option<Visible>> {
+    condition(tx, kinds, true)
+}
+
+/// Which records the actor sees, as a whole or `partly` too.
+fn condition(tx: &TenantTx<'_>, kinds: &[&'static Entry], partly: bool) -> Result<Option<Visible>> {
     let actor = tx.actor();
     let Actor::Person { id, roles, .. } = actor else {
         return Ok(None);
@@ -224,11 +251,13 @@ pub fn visible(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Option<Vis
     let published = records::audience
         .eq(EVERYBODY)
         .and(records::in_force.is_not_null());
-    let others = own
-        .or(open.and(records::kind.eq_any(readable)))
-        .or(published);
+    let whole = own.or(open.and(records::kind.eq_any(readable)));
+    let others: Visible = match partly {
+        true => Box::new(whole.or(published)),
+        false => Box::new(whole),
+    };
     Ok(Some(match auditor(actor) {
-        None => Box::new(others),
+        None => others,
         Some(person) => {
             let today = tx.today()?;
             let shared = shares::table
@@ -243,12 +272,21 @@ pub fn visible(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Option<Vis
 
 /// Ids of the records that the actor sees, for queries of what hangs on records.
 pub fn visible_ids(tx: &TenantTx<'_>) -> Result<VisibleIds> {
+    ids(tx, true)
+}
+
+/// Ids of the records of which the actor sees everything, and not just what is in force.
+pub fn whole_ids(tx: &TenantTx<'_>) -> Result<VisibleIds> {
+    ids(tx, false)
+}
+
+fn ids(tx: &TenantTx<'_>, partly: bool) -> Result<VisibleIds> {
     let kinds: Vec<_> = registry().entries().iter().collect();
     let query = records::table
         .filter(records::tenant_id.eq(tx.scope()))
         .select(records::id)
         .into_boxed();
-    Ok(match visible(tx, &kinds)? {
+    Ok(match condition(tx, &kinds, partly)? {
         Some(condition) => query.filter(condition),
         None => query,
     })

@@ -3,21 +3,20 @@
 use actix_web::{get, web};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel::result::QueryResult;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::open::Open;
-use super::routes::{day, page, position};
+use super::routes::{day, named, page, position};
 use crate::http::cursor::Cursors;
 use crate::http::query::Params;
 use crate::problem::Result;
-use crate::records::{VisibleIds, visible_ids};
+use crate::records::{called, visible_ids, whole_ids};
 use crate::schema::{deadlines, records};
-use crate::tenancy::{Access, Oversees};
+use crate::tenancy::{Access, Oversees, TenantTx};
 
 /// Days before the due date from which a deadline is due soon.
 const DUE_SOON_DAYS: i64 = 30;
@@ -121,7 +120,6 @@ impl DeadlineItem {
             person_id,
             roles,
             record: (kind, r#ref, title),
-            audience: _,
             ..
         } = open;
         Self {
@@ -178,11 +176,7 @@ pub(super) async fn list_deadlines(
                 today,
                 now,
             };
-            let seen = visible_ids(tx)?;
-            let found = tx
-                .run(async |db| due(db, tenant_id, seen, &wanted, after, limit + 1).await)
-                .await?;
-            Ok((found, today, now))
+            Ok((due(tx, &wanted, after, limit + 1).await?, today, now))
         })
         .await?;
     let (found, next_cursor) = page(found, limit, |last| {
@@ -204,24 +198,26 @@ struct Wanted {
     now: DateTime<Utc>,
 }
 
-/// The deadlines of records that are not archived, after a position.
+/// The deadlines of records that are not archived, after a position, as far as the actor sees
+/// them: all of a record that they see as a whole, else their own.
 async fn due(
-    db: &AsyncPgConnection,
-    tenant_id: Uuid,
-    seen: VisibleIds,
+    tx: &mut TenantTx<'_>,
     wanted: &Wanted,
     after: Option<Position>,
     limit: i64,
-) -> QueryResult<Vec<Open>> {
+) -> Result<Vec<Open>> {
+    let own = deadlines::person_id.eq(tx.actor().person());
+    let whole = deadlines::record_id.eq_any(whole_ids(tx)?);
     let mut query = deadlines::table
         .inner_join(
             records::table.on(records::tenant_id
                 .eq(deadlines::tenant_id)
                 .and(records::id.eq(deadlines::record_id))),
         )
-        .filter(deadlines::tenant_id.eq(tenant_id))
+        .filter(deadlines::tenant_id.eq(tx.scope()))
+        .filter(deadlines::record_id.eq_any(visible_ids(tx)?))
+        .filter(whole.nullable().or(own))
         .filter(records::archived_at.is_null())
-        .filter(records::id.eq_any(seen))
         .order((deadlines::due_on, deadlines::record_id, deadlines::name))
         .limit(limit)
         .select(Open::as_select())
@@ -260,5 +256,9 @@ async fn due(
         let same_day = deadlines::due_on.eq(due_on).and(later_record);
         query = query.filter(deadlines::due_on.gt(due_on).or(same_day));
     }
-    query.load(&mut &*db).await
+    let mut found: Vec<Open> = tx.run(async |db| query.load(&mut &*db).await).await?;
+    let ids: Vec<Uuid> = found.iter().map(|open| open.record_id).collect();
+    let called = called(tx, &ids).await?;
+    found.retain_mut(|open| named(&called, open.record_id, &mut open.record.2));
+    Ok(found)
 }

@@ -5,7 +5,6 @@
 //! |---|---|
 //! | `plan.rs` | when is somebody reminded of something due? (pure) |
 //! | `recipients.rs` | who is reminded, and why? |
-//! | `reading.rs` | who may be told the title of a record? |
 //! | `open.rs` | which deadlines stand? |
 //! | `ledger.rs` | what is due now and not yet in the ledger, and what in it is no longer true? |
 //! | `waiting.rs` | is a reminder that waits still true? |
@@ -19,7 +18,6 @@ mod ledger;
 mod open;
 mod plan;
 mod preview;
-mod reading;
 mod recheck;
 mod recipients;
 mod routes;

@@ -7,6 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::plan::{ESCALATE_TO, LAST_COUNTS, Schedule, Step};
+use crate::records::Titled;
 use crate::schema::{deadlines, records, reminders};
 use crate::tenancy::Roles;
 
@@ -26,9 +27,8 @@ pub(super) struct Open {
     escalate_to: Vec<String>,
     #[diesel(select_expression = (records::kind, records::ref_, records::title))]
     pub(super) record: (String, String, String),
-    /// Owner, audience, and the roles and people named.
-    #[diesel(select_expression = (records::owner_id, records::audience, records::audience_roles, records::audience_people))]
-    pub(super) audience: (Option<Uuid>, String, Vec<String>, Vec<Uuid>),
+    #[diesel(embed)]
+    pub(super) titled: Titled,
 }
 
 impl Open {
@@ -125,7 +125,7 @@ impl Open {
             escalate_after: None,
             escalate_to: Vec::new(),
             record: ("risk".to_owned(), "RSK-001".to_owned(), String::new()),
-            audience: (None, "readers".to_owned(), Vec::new(), Vec::new()),
+            titled: Titled::example(),
         }
     }
 }

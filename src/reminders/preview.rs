@@ -160,8 +160,6 @@ async fn stream(
         .filter(deadlines::warn.is_not_distinct_from(profile.warn.clone()))
         .filter(deadlines::escalate_after.is_not_distinct_from(profile.escalate_after))
         .filter(records::archived_at.is_null())
-        // What names its audience is told to those it names, and in no preview.
-        .filter(records::audience.ne("named"))
         .limit(most)
         .select(Open::as_select())
         .into_boxed();

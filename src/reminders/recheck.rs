@@ -116,11 +116,11 @@ impl Recheck {
         recipient: &Recipient<'_>,
         now: DateTime<Utc>,
     ) -> Result<Judgement> {
-        let (kind, reference, title) = &open.record;
+        let (kind, reference, _) = &open.record;
         let (to, to_name, _) = &recipient.member.account;
         let names = self.naming.of(kind);
         let today = now.with_timezone(&place.zone).date_naive();
-        let reads = recipients::may_read(&place.members, recipient.member.user_id, open, today);
+        let title = recipients::title_for(&place.members, recipient.member.user_id, open, today);
         let content = templates::reminder(&Reminder {
             public_url: &self.public_url,
             tenant_id: place.id,
@@ -130,7 +130,7 @@ impl Recheck {
             kind: &names.title,
             record_id: open.record_id,
             reference,
-            title: reads.then_some(title),
+            title,
             deadline: &open.name,
             due_on: open.due_on,
             due_at: open.due_at,

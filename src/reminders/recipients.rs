@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::open::Open;
 use super::plan::Step;
-use super::reading;
 use crate::schema::{consultancy_members, engagements, memberships, users};
 use crate::tenancy::{Role, Roles};
 
@@ -168,14 +167,19 @@ pub(super) fn of<'m>(
     found
 }
 
-/// Whether somebody may read a record, and so be told its title.
-pub(super) fn may_read(members: &[Member], person: Uuid, open: &Open, on: NaiveDate) -> bool {
+/// The title of a record, as somebody sees it; none when they do not see the record.
+pub(super) fn title_for<'o>(
+    members: &[Member],
+    person: Uuid,
+    open: &'o Open,
+    on: NaiveDate,
+) -> Option<&'o str> {
     let roles = members
         .iter()
         .filter(|member| member.user_id == person && member.holds(on))
         .map(|member| Roles::parse(member.roles.iter().map(String::as_str)))
         .fold(Roles::default(), Roles::with);
-    reading::may_read(open, person, roles)
+    open.titled.title_for(person, roles)
 }
 
 #[cfg(test)]

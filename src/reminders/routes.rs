@@ -1,6 +1,7 @@
 //! The ledger, and what it will hold, for reading.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use actix_web::{get, web};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
@@ -20,9 +21,9 @@ use crate::http::cursor::Cursors;
 use crate::http::query::{Params, fault};
 use crate::jobs::QUIET_STAGES;
 use crate::problem::{Problem, Result};
-use crate::records::{VisibleIds, visible_ids};
+use crate::records::{Called, called, visible_ids, whole_ids};
 use crate::schema::{records, reminders, tenants};
-use crate::tenancy::{Access, Oversees};
+use crate::tenancy::{Access, Oversees, TenantTx};
 
 /// States of a reminder.
 const STATES: [&str; 3] = ["planned", "sent", "cancelled"];
@@ -166,6 +167,30 @@ fn states(params: &mut Params) -> Result<Vec<String>> {
     }
 }
 
+/// Puts the title that the actor sees in the place of a record's; false when they do not see it.
+pub(super) fn named(called: &HashMap<Uuid, Called>, record: Uuid, title: &mut String) -> bool {
+    let seen = called.get(&record);
+    if let Some(seen) = seen {
+        title.clone_from(&seen.title);
+    }
+    seen.is_some()
+}
+
+/// Of what would be sent, what the actor sees: all about a record that they see as a whole, else
+/// what they would get themselves.
+async fn as_seen(tx: &mut TenantTx<'_>, items: &mut Vec<PreviewItem>) -> Result<()> {
+    let ids: Vec<Uuid> = items.iter().map(|item| item.record_id).collect();
+    let called = called(tx, &ids).await?;
+    let query = whole_ids(tx)?.filter(records::id.eq_any(ids));
+    let whole: Vec<Uuid> = tx.run(async |db| query.load(&mut &*db).await).await?;
+    let me = tx.actor().person();
+    items.retain_mut(|item| {
+        let told = whole.contains(&item.record_id) || me == Some(item.recipient_id);
+        told && named(&called, item.record_id, &mut item.title)
+    });
+    Ok(())
+}
+
 /// List reminders
 ///
 /// The ledger of reminders, newest first: what is planned, what was sent, and what was cancelled
@@ -192,28 +217,31 @@ async fn list_reminders(
     let context = format!("reminders|{tenant_id}|{}", states.join(","));
     let before: Option<Uuid> = position(&mut params, &cursors, &context)?;
     params.finish()?;
-    let of_state = |state: String, seen: VisibleIds| {
-        reminders::table
+    let of_state = |tx: &TenantTx<'_>, state: String| {
+        let own = reminders::recipient_id.eq_any(tx.actor().person());
+        let query = reminders::table
             .inner_join(
                 records::table.on(records::tenant_id
                     .eq(reminders::tenant_id)
                     .and(records::id.eq(reminders::record_id))),
             )
             .filter(reminders::tenant_id.eq(tenant_id))
+            .filter(reminders::record_id.eq_any(visible_ids(tx)?))
+            .filter(reminders::record_id.eq_any(whole_ids(tx)?).or(own))
             .filter(reminders::state.eq(state))
-            .filter(records::id.eq_any(seen))
             .filter(reminders::id.lt(before.unwrap_or(Uuid::max())))
             .order(reminders::id.desc())
             .limit(limit + 1)
-            .select(ReminderItem::as_select())
+            .select(ReminderItem::as_select());
+        Ok(query)
     };
     let mut found: Vec<ReminderItem> = access
         .read(async |tx| {
             // One index for each state, so that a rare one is found among many others.
-            let queries: Vec<_> = states
+            let queries = states
                 .into_iter()
-                .map(|state| Ok(of_state(state, visible_ids(tx)?)))
-                .collect::<Result<_>>()?;
+                .map(|state| of_state(tx, state))
+                .collect::<Result<Vec<_>>>()?;
             let found = tx
                 .run(async |db| {
                     let loads = queries
@@ -222,7 +250,11 @@ async fn list_reminders(
                     try_join_all(loads).await
                 })
                 .await?;
-            Ok(found.into_iter().flatten().collect())
+            let mut found: Vec<ReminderItem> = found.into_iter().flatten().collect();
+            let ids: Vec<Uuid> = found.iter().map(|item| item.record_id).collect();
+            let called = called(tx, &ids).await?;
+            found.retain_mut(|item| named(&called, item.record_id, &mut item.title));
+            Ok(found)
         })
         .await?;
     found.sort_unstable_by_key(|item| Reverse(item.id));
@@ -295,7 +327,9 @@ async fn preview_reminders(
                 })
                 .await?;
             let looked_at = usize::try_from(looked_at).unwrap_or_default();
-            Ok(preview::merge(found, &members, &span, looked_at, most))
+            let (mut items, next) = preview::merge(found, &members, &span, looked_at, most);
+            as_seen(tx, &mut items).await?;
+            Ok((items, next))
         })
         .await?;
     let next_cursor = next.map(|next| cursors.seal(&context, &json!(next)));

@@ -128,9 +128,16 @@ pub async fn members(db: &AsyncPgConnection, tenant_id: Uuid) -> QueryResult<Vec
 
 /// People who hold a role in the tenant of a transaction today.
 pub async fn holders(tx: &mut TenantTx<'_>, role: Role) -> Result<Vec<Uuid>> {
+    holders_of(tx, Roles::of(&[role])).await
+}
+
+/// People who hold one of these roles in the tenant of a transaction today.
+pub async fn holders_of(tx: &mut TenantTx<'_>, roles: Roles) -> Result<Vec<Uuid>> {
     let query = Holding::open()
+        .inner_join(users::table.on(users::id.eq(memberships::user_id)))
         .filter(memberships::tenant_id.eq(tx.scope()))
-        .filter(memberships::roles.contains(vec![role.as_str()]))
+        .filter(memberships::roles.overlaps_with(roles.names()))
+        .filter(users::disabled_at.is_null())
         .select(Holding::as_select());
     let found = tx.run(async |db| query.load(&mut &*db).await).await?;
     Ok(held_now(found, tx.now()))

@@ -16,5 +16,6 @@ mod isolation;
 mod kinds;
 mod reminders;
 mod scenario;
+mod scenario_policy;
 mod shared_state;
 mod support;

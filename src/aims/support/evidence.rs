@@ -11,7 +11,7 @@ use crate::aims::rules::GEN_3;
 use crate::catalog;
 use crate::problem::{Problem, Result};
 use crate::records::{
-    AnyRef, Cause, Deadline, Guarded, Kind, KindInfo, New, Record, Settings, UnitRef, Unmet, lifecycle, spawn,
+    AnyRef, Cause, Deadline, Guarded, Kind, KindInfo, New, Record, SeenBy, Settings, UnitRef, Unmet, lifecycle, spawn,
 };
 use crate::aims::improvement::task::{Priority, Task};
 use crate::tenancy::{Role, Roles, TenantTx};
@@ -160,8 +160,13 @@ impl Kind for Evidence {
             return Ok(());
         }
         let due_on = tx.today()? + chrono::Days::new(RENEWAL_DAYS);
+        // Others see the task than the evidence that names its audience.
+        let title = match record.seen_by {
+            SeenBy::Named(_) => format!("Renew {}", record.reference),
+            _ => format!("Renew {}: {}", record.reference, record.title),
+        };
         let renewal = New {
-            title: format!("Renew {}: {}", record.reference, record.title),
+            title,
             owner_id: record.owner_id,
             body: Task {
                 text: Some("The evidence is no longer fresh.".to_owned()),

@@ -184,7 +184,14 @@ fn shown_record(kinds: &[&str]) -> Value {
 pub(super) fn of_rows(schemas: &mut Map<String, Value>, rows: &RowEntry) {
     schemas.extend(rows.components.clone());
     let name = &rows.schema_name;
-    schemas.insert(format!("{name}Page"), page_of(schema_of(name)));
+    let mut page = page_of(schema_of(name));
+    if let (Some(tally), Some(fields)) = (
+        &rows.tally,
+        page.get_mut("properties").and_then(Value::as_object_mut),
+    ) {
+        fields.insert("tally".to_owned(), tally.clone());
+    }
+    schemas.insert(format!("{name}Page"), page);
     let mut input = rows.schema.clone();
     if let Some(fields) = input.get_mut("properties").and_then(Value::as_object_mut) {
         fields.retain(|_, field| field.get("readOnly") != Some(&json!(true)));

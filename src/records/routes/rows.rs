@@ -2,9 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::super::rows::{self, RowEntry, Wanted};
+use super::super::rows::{self, Page, RowEntry, Wanted};
 use super::super::settings::Settings;
 use super::super::shares::{self, NewShare};
 use super::super::{Entry, archive};
@@ -57,7 +57,10 @@ pub(super) async fn list_rows(
         after,
         limit: limit + 1,
     };
-    let mut found = access
+    let Page {
+        items: mut found,
+        tally,
+    } = access
         .read(async |tx| rows::list(tx, entry, rows_entry, id, wanted).await)
         .await?;
     let limit = usize::try_from(limit).map_err(Problem::internal)?;
@@ -68,8 +71,12 @@ pub(super) async fn list_rows(
         .filter(|_| more)
         .map(|(at, key, _)| cursors.seal(&context, &json!((at, key))));
     let items: Vec<String> = found.into_iter().map(|(.., body)| body).collect();
+    let counted = match tally {
+        Value::Null => String::new(),
+        tally => format!(",\"tally\":{tally}"),
+    };
     let body = format!(
-        "{{\"items\":[{}],\"next_cursor\":{}}}",
+        "{{\"items\":[{}],\"next_cursor\":{}{counted}}}",
         items.join(","),
         json!(next)
     );

@@ -159,6 +159,18 @@ async fn of_record(
                 of("2027-11-30"),
             )
         }
+        "{id}/acknowledgements" => {
+            let mut policy = input;
+            policy["next_review_on"] = json!("2028-03-01");
+            let record = client.post(&stage.list(entry), &policy, 201).await;
+            let at = stage.at(entry, &record);
+            let approver = &stage.approver.api;
+            client.transition(&at, "in_review", None, 200).await;
+            approver.transition(&at, "approved", None, 200).await;
+            client.transition(&at, "published", None, 200).await;
+            let of = |version: i32| json!({"version": version});
+            (format!("{at}/acknowledgements"), of(1), of(2))
+        }
         _ => {
             let record = stage.make(entry).await;
             let (body, other) = attachment(rest, operation);

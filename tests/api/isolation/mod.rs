@@ -11,7 +11,7 @@ mod catalogue;
 pub mod document;
 mod foreign_keys;
 mod former;
-mod holdings;
+pub mod holdings;
 mod id_fields;
 mod id_queries;
 mod matrix;

@@ -55,11 +55,14 @@ async fn it_goes_stale_by_itself_and_its_owner_is_asked_to_renew_it() {
     let accepted = world.manager.api.transition(&path, "accepted", None, 200).await;
     let fresh_until: chrono::NaiveDate = accepted["fresh_until"].as_str().unwrap().parse().unwrap();
 
-    set_clock(&app.anonymous(), &format!("{fresh_until}T12:00:00Z")).await;
+    // Midnight of the tenant's zone, not of UTC.
+    let midnight = fresh_until.succ_opt().unwrap().and_time(chrono::NaiveTime::MIN);
+    let midnight = midnight.and_local_timezone(chrono_tz::Europe::Amsterdam).unwrap().to_utc();
+    let minute = chrono::TimeDelta::minutes(1);
+    set_clock(&app.anonymous(), &(midnight - minute).to_rfc3339()).await;
     let top = sign_in(app, &world.top.email, PASSWORD).await.api;
     assert_eq!(top.get(&path, 200).await["status"], "accepted");
-    let after = fresh_until.succ_opt().unwrap();
-    set_clock(&app.anonymous(), &format!("{after}T12:00:00Z")).await;
+    set_clock(&app.anonymous(), &(midnight + minute).to_rfc3339()).await;
 
     let top = sign_in(app, &world.top.email, PASSWORD).await.api;
     assert_eq!(top.get(&path, 200).await["status"], "stale");
@@ -67,4 +70,37 @@ async fn it_goes_stale_by_itself_and_its_owner_is_asked_to_renew_it() {
     assert_eq!(tasks["items"][0]["owner_id"], json!(world.risk_owner.id));
     assert_eq!(tasks["items"][0]["created_by"], json!(null), "the system made it");
     assert_eq!(tasks["items"][0]["about"]["id"], json!(path.rsplit('/').next()));
+    assert_eq!(tasks["items"][0]["title"], "Renew EVD-001: Bias test of release 2.3");
+
+    let consultant = sign_in(app, &world.consultant.email, PASSWORD).await.api;
+    let manager = sign_in(app, &world.manager.email, PASSWORD).await.api;
+    let collected = consultant.transition(&path, "collected", None, 200).await;
+    assert_eq!((&collected["in_force"], &collected["fresh_until"]), (&json!(1), &json!(null)));
+    let today = (midnight + minute).with_timezone(&chrono_tz::Europe::Amsterdam).date_naive();
+    consultant.patch(&path, &json!({"collected_on": today}), 200).await;
+    let accepted = manager.transition(&path, "accepted", None, 200).await;
+    assert_eq!(accepted["in_force"], 2);
+    assert!(accepted["fresh_until"].as_str().unwrap() > fresh_until.to_string().as_str(), "{accepted}");
+}
+
+#[actix_web::test]
+async fn the_task_to_renew_what_names_its_audience_does_not_tell_its_title() {
+    let app: &'static App = Box::leak(Box::new(Setup::named("evidence_named").with_test_clock().start()));
+    let world = world_in(app, "Whispers").await;
+    let mut evidence = example("evidence");
+    evidence["title"] = json!("Quokka");
+    evidence["collected_on"] = json!(in_days(0));
+    evidence["audience"] = json!("named");
+    evidence["audience_roles"] = json!(["aims_manager", "internal_auditor"]);
+    evidence["owner_id"] = json!(world.risk_owner.id);
+    let auditor = world.client.staff("Pieter Smit", &["internal_auditor"]).await;
+    let path = world.make(&world.manager, "evidence", evidence).await;
+    auditor.api.transition(&path, "accepted", None, 200).await;
+    world.top.api.get(&path, 404).await;
+
+    set_clock(&app.anonymous(), &format!("{}T12:00:00Z", in_days(800))).await;
+    let top = sign_in(app, &world.top.email, PASSWORD).await.api;
+    let tasks = top.get(&world.client.path("tasks"), 200).await;
+    assert_eq!(tasks["items"][0]["title"], "Renew EVD-001");
+    assert!(!tasks.to_string().contains("Quokka"), "{tasks}");
 }

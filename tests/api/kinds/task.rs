@@ -22,3 +22,22 @@ async fn an_employee_sees_and_does_the_own_task_and_no_other() {
     assert_eq!(options["items"][0]["or_person_of"], json!(["owner"]));
     employee.api.transition(&path, "done", None, 200).await;
 }
+
+#[actix_web::test]
+async fn the_owner_of_a_task_does_it_whatever_their_role() {
+    let world = world("Roles").await;
+    for role in ["top_management", "system_owner", "process_owner", "overseer", "internal_auditor", "employee"] {
+        let owner = world.client.staff_by(&world.top, "Joost Bakker", &[role], None).await;
+        let mut task = example("task");
+        task["owner_id"] = json!(owner.id);
+        let path = world.make(&world.consultant, "tasks", task.clone()).await;
+        let foreign = world.make(&world.consultant, "tasks", example("task")).await;
+
+        owner.api.transition(&path, "doing", None, 200).await;
+        let done = owner.api.transition(&path, "done", None, 200).await;
+
+        assert_eq!(done["status"], "done", "{role}");
+        let seen = if role == "employee" { 404 } else { 403 };
+        owner.api.transition(&foreign, "done", None, seen).await;
+    }
+}

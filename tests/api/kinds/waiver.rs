@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::{example, in_days, world};
+use super::{example, in_days, world, world_in};
+use crate::reminders::set_clock;
+use crate::support::actors::{PASSWORD, sign_in};
+use crate::support::{App, Setup};
 
 #[actix_web::test]
 async fn a_hard_rule_accepts_none_and_a_soft_one_for_six_months_at_most() {
@@ -52,4 +55,30 @@ async fn a_granted_waiver_lets_its_rule_pass_for_its_record_and_the_event_names_
     assert_eq!(actions, ["moved", "refused", "refused", "created"], "refusals are recorded");
     assert_eq!(history["items"][1]["data"]["rule"], "GEN-3");
     assert_eq!(history["items"][1]["actor_id"], json!(world.manager.id));
+}
+
+#[actix_web::test]
+async fn a_waiver_lets_nothing_pass_after_its_last_day() {
+    let app: &'static App = Box::leak(Box::new(Setup::named("waiver_over").with_test_clock().start()));
+    let world = world_in(app, "Over").await;
+    let mut evidence = example("evidence");
+    evidence["location"] = json!(null);
+    let path = world.make(&world.consultant, "evidence", evidence).await;
+    let mut waiver = example("waiver");
+    waiver["about"] = json!({"kind": "evidence", "id": path.rsplit('/').next()});
+    waiver["rule"] = json!("GEN-3");
+    waiver["valid_until"] = json!(in_days(30));
+    let waiver = world.make(&world.consultant, "waivers", waiver).await;
+    world.manager.api.transition(&waiver, "granted", None, 200).await;
+
+    for (days, allowed, status) in [(30, true, "granted"), (31, false, "expired")] {
+        set_clock(&app.anonymous(), &format!("{}T12:00:00Z", in_days(days))).await;
+        let manager = sign_in(app, &world.manager.email, PASSWORD).await.api;
+        assert_eq!(manager.get(&waiver, 200).await["status"], status);
+        let options = manager.get(&format!("{path}/transitions"), 200).await;
+        let accept = options["items"].as_array().unwrap().iter().find(|option| option["to"] == "accepted");
+        assert_eq!(accept.unwrap()["allowed"], allowed, "{options}");
+    }
+    let manager = sign_in(app, &world.manager.email, PASSWORD).await.api;
+    manager.transition(&path, "accepted", None, 422).await;
 }
