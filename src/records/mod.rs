@@ -9,7 +9,7 @@
 //! | `store.rs`, `references.rs`, `one_for.rs`, `archive.rs` | how is one made, changed, put away? |
 //! | `transitions.rs`, `versions.rs` | how does it move, who approves, what is frozen and in force? |
 //! | `consequences.rs`, `hearing.rs`, `timed.rs`, `session.rs` | what follows from it, for others and in time? |
-//! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs` | who sees it, by which title, and whose hands were on it? |
+//! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs`, `owned.rs` | who sees it, by which title, whose hands were on it, and who has what? |
 //! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs` | what hangs on it? |
 //! | `list.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
 //! | `parts.rs`, `rows.rs`, `batch.rs` | items of a list in it, many rows under it, many at once? |
@@ -38,6 +38,7 @@ mod links;
 mod list;
 mod one_for;
 mod openapi;
+mod owned;
 mod parts;
 mod references;
 mod refs;
@@ -73,6 +74,7 @@ pub use kind::{
 pub(crate) use lifecycle::lifecycle;
 pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
+pub use owned::{Owned, owned_by};
 pub use registry::{Entry, Move, Registry, install, registry};
 pub use routes::routes;
 pub use rows::{
