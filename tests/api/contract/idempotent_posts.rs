@@ -277,14 +277,14 @@ async fn of_feature(stage: &Stage<'_>, operation: &Operation) -> Shot {
             )
         }
         "create_consultancy_invitation" => {
-            let body = json!({"email": address(), "role": "consultant"});
+            let body = json!({"email": address(), "roles": ["consultant"]});
             (
                 owner.clone(),
                 format!("{firm}/invitations"),
                 body,
                 of_firm,
-                "role",
-                json!("lead"),
+                "roles",
+                json!(["lead"]),
             )
         }
         "create_tenant_invitation" => {
