@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::contract::problems::assert_problem;
 use crate::support::actors::{PASSWORD, sign_in};
-use crate::support::{Answer, App, Firm, Setup};
+use crate::support::{Answer, App, Client, Firm, Setup};
 
 /// Guesses for one account in a quarter of an hour.
 const GUESSES: usize = 10;
