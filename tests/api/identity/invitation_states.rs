@@ -158,7 +158,7 @@ async fn an_invitation_expires() {
         is("pending", "")
     );
 
-    set_clock(&app, "2027-03-18T08:00:00Z").await;
+    set_clock(&app, "2027-03-18T08:30:00Z").await;
     let again = sign_in(&app, &stage.approver.email, PASSWORD).await.api;
     let late = "nobody accepted it within 72 hours";
     assert_eq!(
