@@ -3,8 +3,10 @@
 use serde_json::json;
 use uuid::Uuid;
 
+use super::hearing::{self, What};
 use super::registry::Entry;
 use super::row::{Row, Stored};
+use super::rows;
 use super::store::{self, Loaded, load_for, may_author};
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
@@ -21,7 +23,10 @@ pub async fn archive(
     may_author(tx, entry, &loaded.row)?;
     store::is_live(entry, &loaded.row)?;
     let row = &loaded.row;
-    let holds = row.in_force.is_some() || row.approved_on.is_some() && row.status == entry.start;
+    // What rows were added to is no draft any more.
+    let is_used =
+        row.status == entry.start && !entry.rows.is_empty() && rows::are_there(tx, id).await?;
+    let holds = is_used || row.in_force.is_some() || row.approved_on.is_some() && row.status == entry.start;
     if holds || !(row.status == entry.start || entry.is_end(&row.status)) {
         return Err(Problem::conflict(format!(
             "{} {} that is {}{} is not archived; only drafts and what has ended are.",
@@ -70,7 +75,10 @@ async fn put(tx: &mut TenantTx<'_>, entry: &Entry, loaded: Loaded, away: bool) -
     store::save(tx, entry, &mut row, mirrors, standing, due, doer)?;
     let action = if away { "archived" } else { "restored" };
     tx.event(action, entry.info.name, row.id, &json!({}))?;
-    Ok(row.to_stored())
+    if !away {
+        hearing::tell(tx, entry, row.id, &row.reference, What::Restored).await?;
+    }
+    store::newest(tx, entry, row).await
 }
 
 /// States that people can move it to.

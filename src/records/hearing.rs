@@ -20,6 +20,8 @@ pub enum Hears {
     Changed(&'static str),
     /// One of this kind moved to this state.
     Moved(&'static str, &'static str),
+    /// An archived one was brought back: time has passed meanwhile.
+    Restored(&'static str),
 }
 
 /// Something that happened to a record.
@@ -44,20 +46,27 @@ pub enum What {
     Changed(Vec<String>),
     /// It moved to this state.
     Moved(&'static str),
+    /// It was brought back from the archive.
+    Restored,
 }
 
 impl Hears {
     /// The kind it is about.
     pub(super) fn kind(self) -> &'static str {
         match self {
-            Self::Made(kind) | Self::Changed(kind) | Self::Moved(kind, _) => kind,
+            Self::Made(kind)
+            | Self::Changed(kind)
+            | Self::Moved(kind, _)
+            | Self::Restored(kind) => kind,
         }
     }
 
     fn is(self, happened: &Happened) -> bool {
         self.kind() == happened.kind
             && match (self, &happened.what) {
-                (Self::Made(_), What::Made) | (Self::Changed(_), What::Changed(_)) => true,
+                (Self::Made(_), What::Made)
+                | (Self::Changed(_), What::Changed(_))
+                | (Self::Restored(_), What::Restored) => true,
                 (Self::Moved(_, to), What::Moved(state)) => to == *state,
                 _ => false,
             }
