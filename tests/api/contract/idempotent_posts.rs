@@ -171,6 +171,18 @@ async fn of_record(
             let of = |version: i32| json!({"version": version});
             (format!("{at}/acknowledgements"), of(1), of(2))
         }
+        "{id}/measurements" | "{id}/analyses" => {
+            let record = stage.make(entry).await;
+            let list = rest.trim_start_matches("{id}/");
+            let row = entry.rows_at(list).unwrap().example.clone();
+            let mut other = row.clone();
+            for (field, value) in [("at", json!("2026-05-31T22:00:00Z")), ("until", json!("2026-05-31"))] {
+                if !other[field].is_null() {
+                    other[field] = value;
+                }
+            }
+            (format!("{}/{list}", stage.at(entry, &record)), row, other)
+        }
         _ => {
             let record = stage.make(entry).await;
             let (body, other) = attachment(rest, operation);
