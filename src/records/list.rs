@@ -1,28 +1,26 @@
 //! Lists: filters, sort, keyset cursors, `fields` and `expand`.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::kind::PERSON;
-use super::registry::{Entry, registry};
+use super::order::{self, Position};
+use super::registry::registry;
 use super::row::Stored;
-use super::shadow::{self, Shadow};
+use super::shadow;
 use super::shaping::{Shaping, write_all};
 use super::visibility;
 use crate::http::cursor::Cursors;
-use crate::http::query::Params;
-use crate::problem::{FieldError, Problem, Result};
+use crate::http::query::{Params, csv, fault};
+use crate::problem::{Problem, Result};
 use crate::schema::{links, records, versions};
 use crate::tenancy::{Role, TenantTx};
 
-/// Orders that every list can have; `-` before the name turns it round.
-pub(super) const SORTS: &[&str] = &["created_at", "updated_at", "ref", "title", "next_review_on"];
-/// The order when none is asked for: newest first.
-const DEFAULT_SORT: &str = "-created_at";
 /// Bytes around the items of a page.
 const ENVELOPE_SIZE: usize = 256;
 /// Longest search text, in characters.
@@ -85,36 +83,6 @@ impl std::fmt::Debug for Entry {
     }
 }
 
-fn bad(parameter: &str, detail: String) -> Problem {
-    let mut problem = Problem::malformed(format!("{parameter}: {detail}"));
-    problem.errors = vec![FieldError {
-        pointer: parameter.to_owned(),
-        detail,
-    }];
-    problem
-}
-
-fn csv(text: &str) -> Vec<String> {
-    text.split(',').map(|part| part.trim().to_owned()).collect()
-}
-
-/// Values that must all be known ones.
-pub(super) fn known(
-    parameter: &str,
-    text: Option<String>,
-    allowed: &[&str],
-) -> Result<Option<Vec<String>>> {
-    let Some(text) = text else { return Ok(None) };
-    let values = csv(&text);
-    match values.iter().all(|value| allowed.contains(&value.as_str())) {
-        true => Ok(Some(values)),
-        false => Err(bad(
-            parameter,
-            format!("is one or more of {}", allowed.join(", ")),
-        )),
-    }
-}
-
 impl Listing {
     /// Reads the query of a list of one kind.
     pub fn of_kind(entry: &'static Entry, params: Params) -> Result<Self> {
@@ -128,7 +96,7 @@ impl Listing {
             .iter()
             .map(|entry| entry.info.name)
             .collect();
-        let wanted = known("kind", params.take("kind"), &names)?;
+        let wanted = params.take_known("kind", &names)?;
         let kinds = registry()
             .entries()
             .iter()
@@ -156,8 +124,8 @@ impl Listing {
         };
         let mut listing = Self {
             limit: params.limit()?,
-            sort: sort(entry, &mut params)?,
-            statuses: known("status", params.take("status"), &states)?,
+            sort: order::read(entry, &mut params)?,
+            statuses: params.take_known("status", &states)?,
             facets,
             references,
             owner: params.take_as("owner_id", "an id, me or none")?,
@@ -312,7 +280,7 @@ impl Listing {
         if !self.search.is_empty() {
             query = query.filter(self.has_words(tx));
         }
-        Ok(sorted(
+        Ok(order::sorted(
             query,
             &self.sort,
             self.kinds.as_slice().first().copied(),
@@ -361,18 +329,16 @@ impl Listing {
 fn facets(entry: &Entry, params: &mut Params) -> Result<Vec<(usize, Vec<String>)>> {
     let mut found = Vec::new();
     for (column, field) in entry.filters.iter().enumerate() {
-        let Some(text) = params.take(field) else {
-            continue;
-        };
         let mut allowed = entry.values_of(field);
         if entry.is_boolean(field) {
             allowed = vec!["true".to_owned(), "false".to_owned()];
         }
         let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
         let values = match allowed.is_empty() {
-            true => csv(&text),
-            false => known(field, Some(text), &allowed)?.unwrap_or_default(),
+            true => params.take(field).map(|text| csv(&text)),
+            false => params.take_known(field, &allowed)?,
         };
+        let Some(values) = values else { continue };
         found.push((column, values));
     }
     Ok(found)
@@ -394,43 +360,19 @@ fn references(entry: &Entry, params: &mut Params) -> Result<Vec<Reference>> {
     Ok(found)
 }
 
-fn sort(entry: Option<&Entry>, params: &mut Params) -> Result<String> {
-    let sort = params
-        .take("sort")
-        .unwrap_or_else(|| DEFAULT_SORT.to_owned());
-    let names = sorts_of(entry);
-    match names.contains(&sort.strip_prefix('-').unwrap_or(&sort)) {
-        true => Ok(sort),
-        false => Err(bad(
-            "sort",
-            format!(
-                "is one of {}, with - before it to turn it round",
-                names.join(", ")
-            ),
-        )),
-    }
-}
-
-/// Orders that the lists of a kind can have.
-pub(super) fn sorts_of(entry: Option<&Entry>) -> Vec<&'static str> {
-    let own = entry.into_iter().flat_map(|entry| &entry.orders);
-    SORTS
-        .iter()
-        .copied()
-        .chain(own.map(|order| order.field))
-        .collect()
-}
-
 /// The words of `q=`.
 fn search(params: &mut Params) -> Result<Vec<String>> {
     let text = params.take("q").unwrap_or_default();
     if text.chars().count() > SEARCH_LIMIT {
-        return Err(bad("q", format!("has at most {SEARCH_LIMIT} characters")));
+        return Err(fault(
+            "q",
+            &format!("has at most {SEARCH_LIMIT} characters"),
+        ));
     }
     Ok(shadow::split(&text).collect())
 }
 
-type Boxed<'a> = diesel::dsl::IntoBoxed<
+pub(super) type Boxed<'a> = diesel::dsl::IntoBoxed<
     'a,
     diesel::dsl::Select<
         diesel::dsl::Filter<records::table, diesel::dsl::Eq<records::tenant_id, Uuid>>,
@@ -438,137 +380,6 @@ type Boxed<'a> = diesel::dsl::IntoBoxed<
     >,
     Pg,
 >;
-
-/// Where a page ended.
-struct Position {
-    key: Value,
-    id: Uuid,
-}
-
-impl Position {
-    fn of(last: &Stored, sort: &str, entry: Option<&Entry>) -> Self {
-        let key = match sort.trim_start_matches('-') {
-            "created_at" => Value::Null,
-            "updated_at" => json!(last.updated_at),
-            "ref" => json!(last.reference),
-            "title" => json!(last.title),
-            "next_review_on" => json!(last.next_review_on),
-            field => {
-                let row = last.clone().into_row().ok();
-                let shadow = entry.zip(row).map(|(entry, row)| Shadow::of(entry, &row));
-                let column = entry.and_then(|entry| entry.order(field));
-                json!(
-                    shadow.zip(column).and_then(|(shadow, column)| shadow
-                        .sorts
-                        .get(column)
-                        .copied()
-                        .flatten())
-                )
-            }
-        };
-        Self { key, id: last.id }
-    }
-
-    fn to_json(&self) -> Value {
-        json!([self.key, self.id])
-    }
-
-    fn parse(value: &Value) -> Result<Self> {
-        let (key, id) = serde_json::from_value(value.clone())
-            .map_err(|error| Problem::malformed(format!("The cursor is not valid: {error}")))?;
-        Ok(Self { key, id })
-    }
-}
-
-/// Adds order and keyset. `(column, id)` pairs are written out, with the range of the column
-/// alone in front, so that an index on it is used. What has no value comes last.
-fn sorted<'a>(
-    query: Boxed<'a>,
-    sort: &str,
-    entry: Option<&Entry>,
-    after: Option<Position>,
-) -> Boxed<'a> {
-    let down = sort.starts_with('-');
-    macro_rules! by {
-        ($column:expr, $key:ty) => {{
-            let key = after
-                .as_ref()
-                .and_then(|after| serde_json::from_value::<$key>(after.key.clone()).ok());
-            let query = match (key, after.as_ref().map(|after| after.id)) {
-                (Some(key), Some(id)) if down => query.filter($column.le(key.clone())).filter(
-                    $column
-                        .lt(key.clone())
-                        .or($column.eq(key).and(records::id.lt(id))),
-                ),
-                (Some(key), Some(id)) => query.filter($column.ge(key.clone())).filter(
-                    $column
-                        .gt(key.clone())
-                        .or($column.eq(key).and(records::id.gt(id))),
-                ),
-                _ => query,
-            };
-            if down {
-                query.order(($column.desc(), records::id.desc()))
-            } else {
-                query.order(($column.asc(), records::id.asc()))
-            }
-        }};
-    }
-    macro_rules! by_known {
-        ($column:expr, $key:ty) => {{
-            let key = after
-                .as_ref()
-                .and_then(|after| serde_json::from_value::<$key>(after.key.clone()).ok());
-            let query = match (key, after.as_ref().map(|after| after.id)) {
-                (Some(key), Some(id)) if down => query.filter(
-                    $column
-                        .lt(key)
-                        .or($column.eq(key).and(records::id.lt(id)))
-                        .or($column.is_null()),
-                ),
-                (Some(key), Some(id)) => query.filter(
-                    $column
-                        .gt(key)
-                        .or($column.eq(key).and(records::id.gt(id)))
-                        .or($column.is_null()),
-                ),
-                (None, Some(id)) if down => {
-                    query.filter($column.is_null()).filter(records::id.lt(id))
-                }
-                (None, Some(id)) => query.filter($column.is_null()).filter(records::id.gt(id)),
-                _ => query,
-            };
-            if down {
-                query.order(($column.desc().nulls_last(), records::id.desc()))
-            } else {
-                query.order(($column.asc().nulls_last(), records::id.asc()))
-            }
-        }};
-    }
-    let name = sort.trim_start_matches('-');
-    match (name, entry.and_then(|entry| entry.order(name))) {
-        ("updated_at", _) => by!(records::updated_at, DateTime<Utc>),
-        ("ref", _) => by!(records::ref_, String),
-        ("title", _) => by!(records::title, String),
-        ("next_review_on", _) => by_known!(records::next_review_on, NaiveDate),
-        (_, Some(0)) => by_known!(records::sort_1, i64),
-        (_, Some(1)) => by_known!(records::sort_2, i64),
-        (_, Some(_)) => by_known!(records::sort_3, i64),
-        // Ids are made in the order of time.
-        _ => {
-            let query = match after {
-                Some(after) if down => query.filter(records::id.lt(after.id)),
-                Some(after) => query.filter(records::id.gt(after.id)),
-                None => query,
-            };
-            if down {
-                query.order(records::id.desc())
-            } else {
-                query.order(records::id.asc())
-            }
-        }
-    }
-}
 
 /// Records of several kinds: enough to show and to open them.
 fn found_anywhere(page: &[Stored]) -> Vec<String> {

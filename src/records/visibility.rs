@@ -12,8 +12,9 @@ use diesel::sql_types::{Bool, Nullable};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::kind::SeenBy;
-use super::registry::{Entry, registry};
+use super::registry::registry;
 use super::row::{RawJson, Spine, Stored};
 use super::spine::{EVERYBODY, NAMED};
 use crate::problem::{Problem, Result};

@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::registry::{Entry, Registry};
+use super::super::entry::Entry;
+use super::super::registry::Registry;
 use super::super::settings::Settings;
 use super::a;
 

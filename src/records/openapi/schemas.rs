@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::comments::{Comment, NewComment};
 use super::super::deadlines::Standing;
+use super::super::entry::Entry;
 use super::super::links::{Link, NewLink};
-use super::super::registry::Entry;
 use super::super::rows::{AT_ONCE, RowEntry, RowsAdded};
 use super::super::settings::Settings;
 use super::super::shares::{NewShare, Share};
