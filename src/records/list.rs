@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
-use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
 use uuid::Uuid;
@@ -18,7 +17,7 @@ use super::visibility;
 use crate::http::cursor::Cursors;
 use crate::http::query::{Params, csv, fault};
 use crate::problem::{Problem, Result};
-use crate::schema::{links, records, versions};
+use crate::schema::records;
 use crate::tenancy::{Role, TenantTx};
 
 /// Bytes around the items of a page.
@@ -29,17 +28,17 @@ const SEARCH_LIMIT: usize = 100;
 /// What a list was asked for.
 #[derive(Debug)]
 pub struct Listing {
-    kinds: Vec<&'static Entry>,
-    limit: i64,
-    sort: String,
-    statuses: Option<Vec<String>>,
-    facets: Vec<(usize, Vec<String>)>,
-    references: Vec<Reference>,
-    owner: Option<Owner>,
-    in_force: Option<bool>,
-    updated_since: Option<DateTime<Utc>>,
-    search: Vec<String>,
-    archived: Option<bool>,
+    pub(super) kinds: Vec<&'static Entry>,
+    pub(super) limit: i64,
+    pub(super) sort: String,
+    pub(super) statuses: Option<Vec<String>>,
+    pub(super) facets: Vec<(usize, Vec<String>)>,
+    pub(super) references: Vec<Reference>,
+    pub(super) owner: Option<Owner>,
+    pub(super) in_force: Option<bool>,
+    pub(super) updated_since: Option<DateTime<Utc>>,
+    pub(super) search: Vec<String>,
+    pub(super) archived: Option<bool>,
     everywhere: bool,
     cursor: Option<String>,
     shaping: Shaping,
@@ -49,7 +48,7 @@ pub struct Listing {
 
 /// Whose records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
+pub(super) enum Owner {
     /// This person's.
     Person(Uuid),
     /// The caller's.
@@ -71,10 +70,10 @@ impl std::str::FromStr for Owner {
 
 /// What a record refers to in a field.
 #[derive(Clone, Debug)]
-struct Reference {
-    pointer: String,
-    id: Uuid,
-    person: bool,
+pub(super) struct Reference {
+    pub(super) pointer: String,
+    pub(super) id: Uuid,
+    pub(super) person: bool,
 }
 
 impl std::fmt::Debug for Entry {
@@ -201,127 +200,6 @@ impl Listing {
         body.extend_from_slice(json!(next).to_string().as_bytes());
         body.push(b'}');
         Ok((body, next))
-    }
-
-    fn query(&self, tx: &TenantTx<'_>, after: Option<Position>) -> Result<Boxed<'_>> {
-        let tenant = tx.scope();
-        let mut query: Boxed<'_> = records::table
-            .filter(records::tenant_id.eq(tenant))
-            .select(Stored::as_select())
-            .limit(self.limit + 1)
-            .into_boxed();
-        query = match self.kinds.as_slice() {
-            [one] => query.filter(records::kind.eq(one.info.name)),
-            many => query.filter(
-                records::kind.eq_any(many.iter().map(|kind| kind.info.name).collect::<Vec<_>>()),
-            ),
-        };
-        if let Some(seen) = visibility::visible(tx, &self.kinds)? {
-            query = query.filter(seen);
-        }
-        query = match (self.archived, self.updated_since) {
-            (Some(true), _) => query.filter(records::archived_at.is_not_null()),
-            // What has changed since includes what has been put away.
-            (None, Some(_)) => query,
-            _ => query.filter(records::archived_at.is_null()),
-        };
-        query = match self.statuses.as_deref() {
-            None => query,
-            // One value keeps the order of the index.
-            Some([one]) => query.filter(records::status.eq(one)),
-            Some(many) => query.filter(records::status.eq_any(many)),
-        };
-        for (column, values) in &self.facets {
-            macro_rules! narrow {
-                ($facet:expr) => {
-                    match values.as_slice() {
-                        [one] => query.filter($facet.eq(one)),
-                        many => query.filter($facet.eq_any(many)),
-                    }
-                };
-            }
-            query = match column {
-                0 => narrow!(records::facet_1),
-                1 => narrow!(records::facet_2),
-                2 => narrow!(records::facet_3),
-                _ => narrow!(records::facet_4),
-            };
-        }
-        for reference in &self.references {
-            let from = links::table
-                .filter(links::tenant_id.eq(tenant))
-                .filter(links::field.eq(reference.pointer.clone()))
-                .select(links::from_id)
-                .into_boxed::<Pg>();
-            let from = match reference.person {
-                true => from.filter(links::person_id.eq(reference.id)),
-                false => from.filter(links::to_id.eq(reference.id)),
-            };
-            let from = match self.kinds.as_slice() {
-                [one] => from.filter(links::from_kind.eq(one.info.name)),
-                _ => from,
-            };
-            query = query.filter(records::id.eq_any(from));
-        }
-        query = match self.owner {
-            None => query,
-            Some(Owner::None) => query.filter(records::owner_id.is_null()),
-            Some(Owner::Me) => query.filter(records::owner_id.eq(tx.actor().person())),
-            Some(Owner::Person(id)) => query.filter(records::owner_id.eq(id)),
-        };
-        query = match self.in_force {
-            None => query,
-            Some(true) => query.filter(records::in_force.is_not_null()),
-            Some(false) => query.filter(records::in_force.is_null()),
-        };
-        if let Some(since) = self.updated_since {
-            query = query.filter(records::updated_at.ge(since));
-        }
-        if !self.search.is_empty() {
-            query = query.filter(self.has_words(tx));
-        }
-        Ok(order::sorted(
-            query,
-            &self.sort,
-            self.kinds.as_slice().first().copied(),
-            after,
-        ))
-    }
-
-    /// All words, in any order, at the beginning of words: of a record's text for its readers,
-    /// for others of the title that is in force.
-    fn has_words(&self, tx: &TenantTx<'_>) -> visibility::Visible {
-        let roles = tx.actor().roles();
-        let is_reader =
-            |entry: &&&'static Entry| tx.actor().person().is_none() || roles.meets(entry.readers);
-        let readable: Vec<&&'static Entry> = self.kinds.iter().filter(is_reader).collect();
-        let mut in_text: visibility::Visible = match readable.len() == self.kinds.len() {
-            true => Box::new(records::tenant_id.eq(tx.scope()).nullable()),
-            false => {
-                let names: Vec<_> = readable.iter().map(|entry| entry.info.name).collect();
-                Box::new(records::kind.eq_any(names).nullable())
-            }
-        };
-        for word in &self.search {
-            in_text = Box::new(in_text.and(records::words.like(format!("% {word}%"))));
-        }
-        if readable.len() == self.kinds.len() {
-            return in_text;
-        }
-        let mut titled = versions::table
-            .inner_join(
-                records::table.on(records::tenant_id
-                    .eq(versions::tenant_id)
-                    .and(records::id.eq(versions::record_id))
-                    .and(records::in_force.eq(versions::number.nullable()))),
-            )
-            .filter(versions::tenant_id.eq(tx.scope()))
-            .select(versions::record_id)
-            .into_boxed::<Pg>();
-        for word in &self.search {
-            titled = titled.filter(versions::title.ilike(format!("%{word}%")));
-        }
-        Box::new(in_text.or(records::id.eq_any(titled)))
     }
 }
 

@@ -11,7 +11,7 @@
 //! | `consequences.rs`, `hearing.rs`, `timed.rs`, `session.rs` | what follows from it, for others and in time? |
 //! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs` | who sees it, by which title, and whose hands were on it? |
 //! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs` | what hangs on it? |
-//! | `list.rs`, `order.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
+//! | `list.rs`, `wanted.rs`, `order.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
 //! | `parts.rs`, `rows.rs`, `batch.rs` | items of a list in it, many rows under it, many at once? |
 //! | `settings.rs` | what has the tenant set? |
 //! | `routes.rs`, `openapi.rs` | how do clients reach all this, and read about it? |
@@ -62,6 +62,7 @@ mod transitions;
 mod versions;
 mod visibility;
 mod waivers;
+mod wanted;
 
 pub use called::{Called, Titled, called};
 pub use consequences::{Cause, New, amend, follow, spawn};
