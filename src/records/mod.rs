@@ -10,7 +10,7 @@
 //! | `transitions.rs`, `versions.rs` | how does it move, who approves, what is frozen and in force? |
 //! | `consequences.rs`, `hearing.rs`, `timed.rs`, `session.rs` | what follows from it, for others and in time? |
 //! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs` | who sees it, by which title, and whose hands were on it? |
-//! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs` | what hangs on it? |
+//! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs`, `trail.rs` | what hangs on it, and what happened to it and in the tenant? |
 //! | `list.rs`, `wanted.rs`, `order.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
 //! | `parts.rs`, `rows.rs`, `batch.rs` | items of a list in it, many rows under it, many at once? |
 //! | `settings.rs` | what has the tenant set? |
@@ -58,6 +58,7 @@ mod shares;
 mod spine;
 mod store;
 mod timed;
+mod trail;
 mod transitions;
 mod versions;
 mod visibility;
