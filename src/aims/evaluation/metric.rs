@@ -211,7 +211,7 @@ impl Kind for Metric {
     const FILTERS: &'static [&'static str] = &["frequency", "breached"];
     const SORTS: &'static [&'static str] = &["measure_by", "analyse_by"];
     const RULES: &'static [&'static RuleId] = &[&MON_1];
-    const HEARS: &'static [Hears] = &[Hears::Changed("metric"), Hears::Restored("metric")];
+    const HEARS: &'static [Hears] = &[Hears::Changed("metric"), Hears::Archived("metric")];
 
     async fn compute(
         record: &mut Record<Self>,

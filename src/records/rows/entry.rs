@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::super::registry::typed;
+use super::super::behaviour::typed;
 use super::super::row::Row;
 use super::taking::Places;
 use super::{Rows, RowsAdded, storing};

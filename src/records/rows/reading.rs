@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::super::registry::Entry;
+use super::super::entry::Entry;
 use super::super::row::RawJson;
 use super::super::{store, visibility};
 use super::{RowEntry, Rows};

@@ -8,20 +8,21 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::super::behaviour::{typed, untyped};
 use super::super::consequences::Cause;
-use super::super::deadlines;
 use super::super::hearing::{self, What};
 use super::super::kind::{Kind, Record};
-use super::super::registry::{entry_of, typed, untyped};
+use super::super::registry::entry_of;
 use super::super::row::RawJson;
 use super::super::store::{self, Loaded};
+use super::super::{deadlines, saving};
 use super::taking::{MOST_FAULTS, Places};
 use super::{AT_ONCE, Known, Rows, RowsAdded};
 use crate::problem::{Problem, ProblemType, Result};
 use crate::schema::rows;
-use crate::tenancy::{Actor, TenantTx};
+use crate::tenancy::TenantTx;
 
-/// Adds rows as the actor, or as the system when they follow from something.
+/// Adds rows; what they follow from, if from something else, is told.
 pub(super) async fn add_rows<R: Rows>(
     tx: &mut TenantTx<'_>,
     record: &Record<R::Of>,
@@ -32,7 +33,7 @@ pub(super) async fn add_rows<R: Rows>(
     let count = sent.len();
     let new = new_ones(tx, record, sent, places, cause).await?;
     if !new.is_empty() {
-        insert(tx, record.id, &new, cause)?;
+        insert(tx, record.id, &new)?;
         match R::TELLS {
             true => tell(tx, record.id, &new, cause).await?,
             false => {
@@ -110,21 +111,9 @@ fn at_item(mut problem: Problem, at: usize, places: Places) -> Problem {
     problem
 }
 
-fn doer(tx: &TenantTx<'_>, cause: Option<&Cause>) -> Actor {
-    match cause {
-        Some(_) => Actor::System,
-        None => tx.actor(),
-    }
-}
-
 /// Queues the rows and what they have due.
-fn insert<R: Rows>(
-    tx: &mut TenantTx<'_>,
-    record: Uuid,
-    new: &[R],
-    cause: Option<&Cause>,
-) -> Result<()> {
-    let (tenant, now, by) = (tx.scope(), tx.now(), doer(tx, cause).person());
+fn insert<R: Rows>(tx: &mut TenantTx<'_>, record: Uuid, new: &[R]) -> Result<()> {
+    let (tenant, now, by) = (tx.scope(), tx.now(), tx.actor().person());
     let mut values = Vec::with_capacity(new.len());
     for row in new {
         values.push((
@@ -165,29 +154,22 @@ async fn tell<R: Rows>(
     cause: Option<&Cause>,
 ) -> Result<()> {
     let entry = entry_of::<R::Of>()?;
-    let loaded = store::load(tx, entry, id).await?;
     let Loaded {
         mut row,
         mirrors,
         standing,
-    } = loaded;
+    } = store::load(tx, entry, id).await?;
     let old = row.clone();
     let mut record: Record<R::Of> = typed(&row)?;
     R::tell(&mut record, new)?;
     untyped(record, &mut row)?;
     let due = entry.settle_move(&mut row, &old, tx).await?;
-    let changes = store::differences(&old.told(), &row.told());
-    let fields: Vec<String> = changes
-        .as_object()
-        .into_iter()
-        .flat_map(|fields| fields.keys().cloned())
-        .collect();
-    event(tx, id, new, &changes, cause)?;
+    let (before, after) = (old.told(), row.told());
+    let fields = store::changed_fields(&before, &after);
+    event(tx, id, new, &store::differences(&before, &after), cause)?;
     if !fields.is_empty() {
-        let doer = doer(tx, cause);
-        store::save(tx, entry, &mut row, mirrors, standing, due, doer)?;
-        let what = What::Changed(fields);
-        Box::pin(hearing::tell(tx, entry, id, &row.reference, what)).await?;
+        saving::save(tx, entry, &mut row, mirrors, standing, due)?;
+        Box::pin(hearing::tell(tx, entry, &row, What::Changed(fields))).await?;
     }
     R::added(&typed(&row)?, new, tx).await
 }
@@ -225,8 +207,7 @@ fn event<R: Rows>(
         }
     }
     let data = store::with_cause(data, cause.map(Cause::data));
-    let doer = doer(tx, cause);
-    tx.event_by(doer, "rows_added", R::Of::INFO.name, record, &data)
+    tx.event("rows_added", R::Of::INFO.name, record, &data)
 }
 
 async fn of_keys<R: Rows>(
@@ -265,9 +246,9 @@ pub async fn add_rows_for<R: Rows>(
         let keys = rest.iter().map(R::key).collect();
         let known: HashMap<String, R> = of_keys(tx, record.id, R::LIST, keys).await?;
         rest.retain(|row| !known.contains_key(&row.key()));
-        added += add_rows(tx, record, rest, Places::Items, Some(cause))
-            .await?
-            .added;
+        let adding =
+            tx.as_system(async |tx| add_rows(tx, record, rest, Places::Items, Some(cause)).await);
+        added += adding.await?.added;
         tx.flush().await?;
         rest = later;
     }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::super::registry::Entry;
-use super::super::{store, visibility};
+use super::super::entry::Entry;
+use super::super::{rights, store, visibility};
 use super::{AT_ONCE, RowEntry, RowsAdded};
 use crate::problem::{FieldError, Problem, Result};
 use crate::tenancy::TenantTx;
@@ -28,11 +28,11 @@ pub(in crate::records) async fn add(
         None => false,
     };
     if !admitted {
-        store::needs(tx, rows_entry.writers, &format!("add {}", rows_entry.list))?;
+        rights::needs(tx, rows_entry.writers, &format!("add {}", rows_entry.list))?;
     }
     let (sent, places) = rows_of(input)?;
     well_formed(rows_entry, &sent, places)?;
-    store::is_live(entry, &row)?;
+    rights::is_live(entry, &row)?;
     rows_entry.behaviour.add(tx, &row, sent, places).await
 }
 
