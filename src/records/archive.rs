@@ -1,11 +1,13 @@
-//! Putting records away, and bringing them back.
+//! Putting records away, and bringing them back, with those that are approved together with them.
 
 use serde_json::json;
 use uuid::Uuid;
 
+use super::consequences::Cause;
 use super::registry::Entry;
 use super::row::{Row, Stored};
 use super::store::{self, Loaded, load_for, may_author};
+use super::{parents, versions};
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
 
@@ -36,7 +38,13 @@ pub async fn archive(
         ))
         .with_allowed(ways_out(entry, row)));
     }
-    put(tx, entry, loaded, true).await.map(drop)
+    parents::leave_open(tx, entry, &loaded.row, &["archived_at".to_owned()]).await?;
+    let because = format!("{} was archived", loaded.row.reference);
+    let cause = Cause::new(entry.info.name, id, &loaded.row.reference, because);
+    for (child, loaded) in versions::children_with(tx, entry, id, None).await? {
+        put(tx, child, loaded, true, Some(&cause)).await?;
+    }
+    put(tx, entry, loaded, true, None).await.map(drop)
 }
 
 /// Brings an archived record back.
@@ -48,17 +56,29 @@ pub async fn restore(
 ) -> Result<Stored> {
     let loaded = load_for(tx, entry, id, precondition).await?;
     may_author(tx, entry, &loaded.row)?;
-    if loaded.row.archived_at.is_none() {
+    let Some(since) = loaded.row.archived_at else {
         return Err(Problem::conflict(format!(
             "This {} is not archived.",
             entry.info.one
         )));
-    }
+    };
     super::one_for::check(tx, entry, &loaded.row).await?;
-    put(tx, entry, loaded, false).await
+    parents::leave_open(tx, entry, &loaded.row, &["archived_at".to_owned()]).await?;
+    let because = format!("{} was restored", loaded.row.reference);
+    let cause = Cause::new(entry.info.name, id, &loaded.row.reference, because);
+    for (child, loaded) in versions::children_with(tx, entry, id, Some(since)).await? {
+        put(tx, child, loaded, false, Some(&cause)).await?;
+    }
+    put(tx, entry, loaded, false, None).await
 }
 
-async fn put(tx: &mut TenantTx<'_>, entry: &Entry, loaded: Loaded, away: bool) -> Result<Stored> {
+async fn put(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    loaded: Loaded,
+    away: bool,
+    cause: Option<&Cause>,
+) -> Result<Stored> {
     let Loaded {
         mut row,
         mirrors,
@@ -66,10 +86,12 @@ async fn put(tx: &mut TenantTx<'_>, entry: &Entry, loaded: Loaded, away: bool) -
     } = loaded;
     row.archived_at = away.then(|| tx.now());
     let due = entry.due(&row)?;
-    let doer = tx.actor();
+    let cause = cause.map(Cause::data);
+    let doer = store::doer(tx, cause.as_ref());
     store::save(tx, entry, &mut row, mirrors, standing, due, doer)?;
     let action = if away { "archived" } else { "restored" };
-    tx.event(action, entry.info.name, row.id, &json!({}))?;
+    let data = store::with_cause(json!({}), cause);
+    tx.event_by(doer, action, entry.info.name, row.id, &data)?;
     Ok(row.to_stored())
 }
 

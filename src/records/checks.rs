@@ -8,6 +8,7 @@ use super::hearing::Hears;
 use super::kind::{OneFor, PERSON};
 use super::refs::Places;
 use super::registry::{Entry, Registry};
+use super::settings::SETTINGS;
 use super::shadow::{FACETS, SORTS};
 use super::spine;
 
@@ -172,6 +173,7 @@ fn states(entry: &Entry, faults: &mut Vec<String>) {
 fn others(registry: &Registry, entry: &Entry, faults: &mut Vec<String>) {
     for hears in entry.hears {
         match registry.by_name(hears.kind()) {
+            None if hears == &Hears::Changed(SETTINGS) => {}
             None => faults.push(format!("it hears {}, which is no kind", hears.kind())),
             Some(other) => {
                 if let Hears::Moved(_, to) = hears

@@ -11,7 +11,7 @@ use super::registry::{entry_of, typed, untyped};
 use super::row::Row;
 use super::store::{self, Loaded};
 use super::transitions::{self, not_from_here};
-use super::{Lives, State, hearing};
+use super::{Lives, State, hearing, parents, references};
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
 
@@ -79,6 +79,34 @@ pub async fn spawn<K: Kind>(
     typed(&Box::pin(made).await?.into_row()?)
 }
 
+/// Makes many records of another kind: their references are checked and their numbers reserved at
+/// once.
+pub async fn spawn_all<K: Kind>(
+    tx: &mut TenantTx<'_>,
+    many: Vec<New<K>>,
+    cause: &Cause,
+) -> Result<()> {
+    if many.is_empty() {
+        return Ok(());
+    }
+    let entry = entry_of::<K>()?;
+    let mut found = Vec::new();
+    for new in &many {
+        let body = serde_json::to_value(&new.body).map_err(Problem::internal)?;
+        for one in references::references_in(entry, &body, new.owner_id) {
+            if !found.contains(&one) {
+                found.push(one);
+            }
+        }
+    }
+    let count = i32::try_from(many.len()).map_err(Problem::internal)?;
+    references::check_ahead(tx, found, entry.info.name, count).await?;
+    for new in many {
+        spawn(tx, new, cause).await?;
+    }
+    Ok(())
+}
+
 /// Sets fields of another record. What is archived stays as it is; to change what is approved is
 /// refused, save for fields that stay open or are computed (GEN-2).
 pub async fn amend<K: Kind>(
@@ -116,6 +144,7 @@ pub async fn amend<K: Kind>(
         .cloned()
         .collect();
     store::stays_frozen(entry, &old, &written)?;
+    parents::leave_open(tx, entry, &old, &written).await?;
     let doer = crate::tenancy::Actor::System;
     store::save(tx, entry, &mut row, mirrors, standing, due, doer)?;
     let data = json!({"changes": changes, "cause": cause.0});

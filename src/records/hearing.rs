@@ -16,7 +16,7 @@ const DEPTH: u8 = 8;
 pub enum Hears {
     /// A record of this kind was made.
     Made(&'static str),
-    /// The content of one changed.
+    /// The content of one changed, or of the tenant's settings ([`SETTINGS`](super::SETTINGS)).
     Changed(&'static str),
     /// One of this kind moved to this state.
     Moved(&'static str, &'static str),
@@ -78,8 +78,13 @@ pub(super) async fn tell(
         reference: reference.to_owned(),
         what,
     };
+    tell_all(tx, &happened).await
+}
+
+/// Tells all who listen to what is no record of a kind: the settings of the tenant.
+pub(super) async fn tell_all(tx: &mut TenantTx<'_>, happened: &Happened) -> Result<()> {
     for listener in registry().entries() {
-        if !listener.hears.iter().any(|hears| hears.is(&happened)) {
+        if !listener.hears.iter().any(|hears| hears.is(happened)) {
             continue;
         }
         if Session::deeper(tx) > DEPTH {
@@ -88,7 +93,7 @@ pub(super) async fn tell(
                 listener.info.name
             )));
         }
-        Box::pin(listener.heard(&happened, tx)).await?;
+        Box::pin(listener.heard(happened, tx)).await?;
         Session::shallower(tx);
     }
     Ok(())

@@ -7,7 +7,7 @@
 //! | `registry.rs`, `behaviour.rs`, `checks.rs` | how do routes and store meet all kinds without knowing them, and does what they declare fit? |
 //! | `spine.rs`, `row.rs`, `shadow.rs` | what has every record, how is it stored, shown and found? |
 //! | `store.rs`, `references.rs`, `one_for.rs`, `archive.rs` | how is one made, changed, put away? |
-//! | `transitions.rs`, `versions.rs` | how does it move, who approves, what is frozen and in force? |
+//! | `transitions.rs`, `versions.rs`, `parents.rs` | how does it move, who approves, what is frozen and in force, alone or with others? |
 //! | `consequences.rs`, `hearing.rs`, `timed.rs`, `session.rs` | what follows from it, for others and in time? |
 //! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs` | who sees it, by which title, and whose hands were on it? |
 //! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs` | what hangs on it? |
@@ -38,6 +38,7 @@ mod links;
 mod list;
 mod one_for;
 mod openapi;
+mod parents;
 mod parts;
 mod references;
 mod refs;
@@ -60,7 +61,7 @@ mod visibility;
 mod waivers;
 
 pub use called::{Called, Titled, called};
-pub use consequences::{Cause, New, amend, follow, spawn};
+pub use consequences::{Cause, New, amend, follow, spawn, spawn_all};
 pub use deadlines::REVIEW;
 pub use figures::{Counted, Figure, NextDate, live};
 pub use find::{Find, counts, find, get};
@@ -79,8 +80,8 @@ pub use rows::{
     Known, RowEntry, Rows, add_rows_for, count_rows, forget_deadlines, instant_key, newest_rows,
 };
 pub use rules::{GEN_1, GEN_2, Guarded, RuleId, Unmet};
-pub use settings::{AddedInput, OwnControl, Settings};
+pub use settings::{AddedInput, OwnControl, SETTINGS, Settings};
 pub use timed::let_time_pass;
 pub use versions::{content_hash, in_force, only_in_force, version_of};
 pub use visibility::{VisibleIds, visible_ids, whole_ids};
-pub use waivers::Waives;
+pub use waivers::{Waives, is_waived};

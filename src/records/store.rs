@@ -18,7 +18,7 @@ use super::rules::GEN_2;
 use super::session::Session;
 use super::shadow::Shadow;
 use super::spine::{self, Audience};
-use super::{one_for, visibility};
+use super::{one_for, parents, visibility, waivers};
 use crate::http::merge_patch;
 use crate::problem::{FieldError, Problem, ProblemType, Result};
 use crate::schema::records;
@@ -135,6 +135,7 @@ pub async fn create(
     }
     let input = Value::Object(input);
     entry.check(&input)?;
+    parents::takes_in(tx, entry, &input).await?;
     insert(tx, entry, input, None)
         .await
         .map_err(|problem| problem.refused_on(entry.info.name, Uuid::nil(), json!("create")))
@@ -294,6 +295,7 @@ pub(super) async fn edit(
         add_author(&mut row, doer);
     }
     references::check_new(tx, &references_of(entry, &old), &references_of(entry, &row)).await?;
+    parents::leave_open(tx, entry, &old, &changed).await?;
     let due = entry.settle(&mut row, Some(&old), tx).await?;
     one_for::check(tx, entry, &row).await?;
     let changes = differences(&old.told(), &row.told());
@@ -302,7 +304,8 @@ pub(super) async fn edit(
         return Ok(old.to_stored());
     }
     save(tx, entry, &mut row, mirrors, standing, due, doer)?;
-    let data = with_cause(json!({"changes": changes}), cause);
+    let data = waivers::named(tx, json!({"changes": changes}));
+    let data = with_cause(data, cause);
     tx.event_by(doer, "changed", entry.info.name, row.id, &data)?;
     hearing::tell(tx, entry, row.id, &row.reference, What::Changed(fields)).await?;
     newest(tx, entry, row).await
@@ -500,7 +503,7 @@ fn changed_fields(before: &Value, after: &Value) -> Vec<String> {
     names(&differences(before, after))
 }
 
-fn names(fields: &Value) -> Vec<String> {
+pub(super) fn names(fields: &Value) -> Vec<String> {
     match fields {
         Value::Object(fields) => fields.keys().cloned().collect(),
         _ => Vec::new(),
