@@ -43,12 +43,23 @@ pub(super) const COMMON: &[&str] = &[
 pub(super) fn faults(registry: &Registry) -> Vec<String> {
     let mut faults = Vec::new();
     let mut names = HashMap::new();
+    let mut schemas = HashMap::new();
     for entry in registry.entries() {
         for name in [entry.info.name, entry.info.path, entry.info.prefix] {
             if let Some(other) = names.insert(name, entry.info.name)
                 && other != entry.info.name
             {
                 faults.push(format!("{other} and {} are both {name}", entry.info.name));
+            }
+        }
+        for (name, schema) in &entry.components {
+            if let Some((other, known)) = schemas.insert(name, (entry.info.name, schema))
+                && known != schema
+            {
+                faults.push(format!(
+                    "{other} and {} mean different things by the schema {name}",
+                    entry.info.name
+                ));
             }
         }
         let mut of_kind = Vec::new();

@@ -4,7 +4,9 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::facts::facts;
@@ -53,8 +55,45 @@ pub struct Soa {
     pub review_required: bool,
     /// What has changed (SOA-4). The next approval after it was reviewed clears it.
     #[serde(default)]
-    #[schema(read_only, max_items = 50)]
-    pub review_causes: Vec<ReviewCause>,
+    #[schema(read_only)]
+    pub review_causes: ReviewCauses,
+}
+
+/// What has changed since a Statement of Applicability was reviewed, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReviewCauses(Vec<ReviewCause>);
+
+impl PartialSchema for ReviewCauses {
+    fn schema() -> RefOr<Schema> {
+        ArrayBuilder::new()
+            .description(Some("What has changed since the statement was reviewed, oldest first."))
+            .items(ReviewCause::schema())
+            .max_items(Some(MOST_CAUSES))
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for ReviewCauses {}
+
+impl ReviewCauses {
+    /// Remembers one more; of a record that is remembered and not reviewed yet, nothing is added.
+    fn add(&mut self, new: ReviewCause) {
+        self.0.retain(|known| known.id != new.id || !known.reviewed);
+        let is_known = self.0.iter().any(|known| known.id == new.id);
+        if !is_known && self.0.len() < MOST_CAUSES {
+            self.0.push(new);
+        }
+    }
+
+    fn review(&mut self) {
+        self.0.iter_mut().for_each(|cause| cause.reviewed = true);
+    }
+
+    fn forget_reviewed(&mut self) {
+        self.0.retain(|cause| !cause.reviewed);
+    }
 }
 
 /// Something that changed and that a Statement of Applicability rests on.
@@ -128,7 +167,7 @@ impl Kind for Soa {
         if record.status == SoaState::Draft {
             record.body.catalog_version = Settings::read(tx).await?.pinned(ISO_42001);
         }
-        record.body.review_required = !record.body.review_causes.is_empty();
+        record.body.review_required = !record.body.review_causes.0.is_empty();
         Ok(())
     }
 
@@ -136,8 +175,8 @@ impl Kind for Soa {
     async fn entering(record: &mut Record<Self>, _from: SoaState, _tx: &mut TenantTx<'_>) -> Result<()> {
         let causes = &mut record.body.review_causes;
         match record.status {
-            SoaState::InReview => causes.iter_mut().for_each(|cause| cause.reviewed = true),
-            SoaState::Approved => causes.retain(|cause| !cause.reviewed),
+            SoaState::InReview => causes.review(),
+            SoaState::Approved => causes.forget_reviewed(),
             _ => {}
         }
         Ok(())
@@ -241,19 +280,14 @@ async fn ask_for_review(soa: &Record<Soa>, happened: &Happened, because: &str, t
     let on = tx.today()?;
     let cause = Cause::heard(happened, because);
     amend::<Soa>(tx, soa.id, &cause, |soa| {
-        let causes = &mut soa.body.review_causes;
-        causes.retain(|known| known.id != happened.id || !known.reviewed);
-        let is_known = causes.iter().any(|known| known.id == happened.id);
-        if !is_known && causes.len() < MOST_CAUSES {
-            causes.push(ReviewCause {
-                kind: happened.kind.to_owned(),
-                id: happened.id,
-                r#ref: happened.reference.clone(),
-                because: because.to_owned(),
-                on,
-                reviewed: false,
-            });
-        }
+        soa.body.review_causes.add(ReviewCause {
+            kind: happened.kind.to_owned(),
+            id: happened.id,
+            r#ref: happened.reference.clone(),
+            because: because.to_owned(),
+            on,
+            reviewed: false,
+        });
     })
     .await?;
     match soa.status {

@@ -34,7 +34,7 @@ pub struct SoaEntry {
     pub control: ControlId,
     /// Whether the control applies; null while nobody has decided.
     #[serde(default)]
-    pub decision: Option<Decision>,
+    pub decision: Option<SoaDecision>,
     /// Why, in at least 20 characters of your own (SOA-2).
     #[serde(default = "template")]
     #[schema(max_length = 4000, default = "To be written: why this control is included or excluded.")]
@@ -42,14 +42,14 @@ pub struct SoaEntry {
     /// What asks for it; an included control needs one at least.
     #[serde(default)]
     #[schema(max_items = 6)]
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<SoaReason>,
     /// Treatments of risks that use it.
     #[serde(default)]
     #[schema(max_items = 50)]
     pub treatments: Vec<RiskTreatmentId>,
     /// How far an included control is. Open while the statement is approved.
     #[serde(default)]
-    pub implementation: Option<Implementation>,
+    pub implementation: Option<ControlImplementation>,
     /// Civil date by which it is put into practice. Open while the statement is approved.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Date)]
@@ -63,7 +63,7 @@ fn template() -> String {
 /// Whether a control applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Decision {
+pub enum SoaDecision {
     /// It applies.
     Included,
     /// It does not.
@@ -73,7 +73,7 @@ pub enum Decision {
 /// What asks for a control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum SoaReason {
     /// A risk.
     Risk,
     /// Law.
@@ -91,7 +91,7 @@ pub enum Reason {
 /// How far a control is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Implementation {
+pub enum ControlImplementation {
     /// Nothing has been done.
     NotStarted,
     /// It is planned.
@@ -126,7 +126,7 @@ impl SoaEntry {
 
 /// SOA-2: what an entry lacks to be approved, each with its field.
 pub fn lacks(entry: &Record<SoaEntry>) -> Vec<(&'static str, &'static str)> {
-    let included = entry.body.decision == Some(Decision::Included);
+    let included = entry.body.decision == Some(SoaDecision::Included);
     [
         (entry.body.decision.is_none(), "decision", "is not decided on"),
         (!entry.body.is_justified(), "justification", "is not justified in 20 characters of your own"),
@@ -178,7 +178,7 @@ impl Kind for SoaEntry {
             }
             Some(_) => stays_whole(record, tx).await?,
         }
-        let excluded = |entry: &Self| entry.decision == Some(Decision::Excluded);
+        let excluded = |entry: &Self| entry.decision == Some(SoaDecision::Excluded);
         if excluded(entry) && !before.is_some_and(|before| excluded(&before.body)) {
             contradicts_nothing(record, tx).await?;
         }
@@ -187,8 +187,8 @@ impl Kind for SoaEntry {
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
         let open = record.status == SoaEntryState::Current
-            && record.body.decision == Some(Decision::Included)
-            && record.body.implementation != Some(Implementation::Implemented);
+            && record.body.decision == Some(SoaDecision::Included)
+            && record.body.implementation != Some(ControlImplementation::Implemented);
         let planned = record.body.planned_on.filter(|_| open);
         let deadline = |due_on| {
             let roles = match record.owner_id {
@@ -238,7 +238,7 @@ async fn contradicts_nothing(record: &Record<SoaEntry>, tx: &mut TenantTx<'_>) -
 
 /// What speaks against an exclusion; nothing when a waiver of the entry lets it pass.
 pub async fn contradiction(entry: &Record<SoaEntry>, facts: &[Fact], tx: &mut TenantTx<'_>) -> Result<Option<String>> {
-    if entry.body.decision != Some(Decision::Excluded) {
+    if entry.body.decision != Some(SoaDecision::Excluded) {
         return Ok(None);
     }
     let control = &entry.body.control.0;

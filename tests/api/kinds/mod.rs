@@ -180,6 +180,9 @@ impl World {
                 json!({"op": "update", "id": entry["id"], "version": entry["version"], "body": body})
             })
             .collect();
+        if operations.is_empty() {
+            return;
+        }
         let batch = json!({"atomic": true, "operations": operations});
         let list = self.client.path("soa-entries/batch");
         let done = self.consultant.api.post(&list, &batch, 200).await;

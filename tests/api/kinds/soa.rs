@@ -63,7 +63,7 @@ async fn approval_refuses_gaps_doubles_and_what_is_no_control_by_soa_1() {
     let told = (String::from("SOA-1"), vec![String::from("/entries/A.5.2"), String::from("/entries/A.10.4")]);
     assert_eq!(refusal(&refused), told);
     let detail = refused["errors"][1]["detail"].as_str().unwrap();
-    assert!(detail.contains("SOE-037") && detail.contains("SOE-039"), "{detail}");
+    assert!(detail.contains("SOE-038") && detail.contains("SOE-039"), "{detail}");
     api.delete(&double, 204).await;
     let etag = api.etag(&gap).await;
     api.send(Method::POST, &format!("{gap}/restore"), &[("If-Match", &etag)], None).await.expect(200);
