@@ -6,11 +6,11 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::registry::{Entry, registry};
+use super::entry::Entry;
+use super::registry::registry;
 use super::row::Row;
 use super::rules::GEN_2;
 use super::session::Session;
-use super::spine;
 use crate::problem::{FieldError, Problem, ProblemType, Result};
 use crate::schema::records;
 use crate::tenancy::TenantTx;
@@ -49,7 +49,7 @@ pub(super) async fn leave_open(
         let closed: Vec<&str> = changed
             .iter()
             .map(String::as_str)
-            .filter(|name| !entry.stays_open.contains(name) && !spine::NO_CONTENT.contains(name))
+            .filter(|name| entry.is_content(name))
             .collect();
         if parent.entry.is_frozen(&parent.status) && !closed.is_empty() {
             return Err(frozen(entry, &parent, &closed));

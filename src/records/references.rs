@@ -8,8 +8,9 @@ use futures_util::try_join;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::refs::{Found, Target};
-use super::registry::{Entry, registry};
+use super::registry::registry;
 use super::row::Row;
 use super::settings::Settings;
 use crate::problem::{FieldError, Problem, Result};

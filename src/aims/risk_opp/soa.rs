@@ -158,6 +158,9 @@ impl Kind for Soa {
         Hears::Made("ai_system"),
         Hears::Changed("ai_system"),
         Hears::Moved("ai_system", "retired"),
+        Hears::Archived("risk"),
+        Hears::Archived("risk_treatment"),
+        Hears::Archived("ai_system"),
         Hears::Moved("waiver", "expired"),
         Hears::Moved("waiver", "refused"),
         Hears::Changed(SETTINGS),
@@ -271,6 +274,8 @@ async fn because(happened: &Happened, tx: &mut TenantTx<'_>) -> Result<Option<St
             let was_granted = waiver.approved_by.is_some() && waiver.body.rule == SOA_3.id;
             was_granted.then(|| format!("{reference} holds no longer."))
         }
+        What::Archived(true) => Some(format!("{reference} was archived.")),
+        What::Archived(false) => Some(format!("{reference} was restored.")),
         What::Moved(to) => Some(format!("{reference} is {to}.")),
     })
 }
@@ -289,7 +294,8 @@ async fn ask_for_review(soa: &Record<Soa>, happened: &Happened, because: &str, t
             reviewed: false,
         });
     })
-    .await?;
+    .await
+    .map(drop)?;
     match soa.status {
         SoaState::Approved => follow::<Soa>(tx, soa.id, SoaState::ReviewRequired, &cause).await,
         _ => Ok(()),
