@@ -17,5 +17,6 @@ mod kinds;
 mod reminders;
 mod scenario;
 mod scenario_policy;
+mod scenario_soa;
 mod shared_state;
 mod support;
