@@ -64,6 +64,8 @@ pub(super) type Position = (DateTime<Utc>, Uuid, String, Uuid);
 /// A span of time in a tenant's zone, and where the page begins in it.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
+    /// The warning days of the tenant's settings.
+    pub(super) warn: Vec<i32>,
     pub(super) zone: Tz,
     pub(super) now: DateTime<Utc>,
     pub(super) until: NaiveDate,
@@ -128,7 +130,7 @@ pub(super) async fn streams(
     let mut streams = Vec::new();
     for profile in profiles {
         let leads = plan::leads(
-            profile.warn.as_deref(),
+            profile.warn.as_deref().unwrap_or(&span.warn),
             profile.escalate_after,
             profile.instant,
         );
@@ -221,7 +223,7 @@ pub(super) fn merge(
     let coming: BTreeMap<(DateTime<Utc>, Uuid, String), (Step, Open)> = found
         .into_iter()
         .filter_map(|(lead, open)| {
-            let step = open.schedule().step(lead, span.zone)?;
+            let step = open.schedule(&span.warn).step(lead, span.zone)?;
             let key = (step.send_at, open.record_id, open.name.clone());
             let comes = step.send_at > span.now && step.on <= span.until;
             comes.then_some((key, (step, open)))

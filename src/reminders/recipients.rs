@@ -231,7 +231,7 @@ mod tests {
     ) -> Vec<(u128, &'static str)> {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         let open = Open::example(person.map(Uuid::from_u128), roles);
-        let step = open.schedule().step(Lead::days(days), Tz::UTC).unwrap();
+        let step = open.schedule(&[7]).step(Lead::days(days), Tz::UTC).unwrap();
         of(members, &open, &step, day(today))
             .iter()
             .map(|found| (found.member.user_id.as_u128(), found.why.as_str()))

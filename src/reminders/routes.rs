@@ -21,7 +21,7 @@ use crate::http::cursor::Cursors;
 use crate::http::query::{Params, fault};
 use crate::jobs::QUIET_STAGES;
 use crate::problem::{Problem, Result};
-use crate::records::{Called, called, visible_ids, whole_ids};
+use crate::records::{Called, Settings, called, visible_ids, whole_ids};
 use crate::schema::{records, reminders, tenants};
 use crate::tenancy::{Access, Oversees, TenantTx};
 
@@ -302,18 +302,13 @@ async fn preview_reminders(
                 let most = format!("must be at most {PREVIEW_MOST} days ahead");
                 return Err(fault("until", &most));
             }
-            let span = Span {
-                zone,
-                now,
-                until,
-                after,
-            };
             let stage = tenants::table.find(tenant_id).select(tenants::stage);
-            let (profiles, members, stage) = tx
+            let (profiles, members, warn, stage) = tx
                 .run(async |db| {
                     try_join!(
                         preview::profiles(db, tenant_id),
                         recipients::members(db, tenant_id),
+                        Settings::warning_days(db, tenant_id),
                         stage.first::<String>(&mut &*db),
                     )
                 })
@@ -321,6 +316,13 @@ async fn preview_reminders(
             if QUIET_STAGES.contains(&stage.as_str()) {
                 return Ok((Vec::new(), None));
             }
+            let span = Span {
+                warn,
+                zone,
+                now,
+                until,
+                after,
+            };
             let found = tx
                 .run(async |db| {
                     preview::streams(db, tenant_id, &profiles, &span, looked_at + 1).await
