@@ -27,7 +27,7 @@ use crate::mail::{Content, Mail, UNDELIVERABLE, outbox};
 use crate::problem::Result;
 use crate::records::Settings;
 use crate::schema::{deadlines, outbox as mails, reminders};
-use crate::tenancy::{Platform, Tenant, TenantTx};
+use crate::tenancy::{Platform, Tenant, TenantTx, members};
 
 /// The one channel there is.
 const CHANNEL: &str = "mail";
@@ -201,7 +201,7 @@ async fn read(platform: &Platform, tenant: &Tenant) -> Result<Change> {
                 .run(async |db| {
                     try_join!(
                         Settings::warning_days(db, tenant.id),
-                        recipients::members(db, tenant.id),
+                        members(db, tenant.id),
                         waiting(db, tenant.id, now),
                         open::of_reminders(db, tenant.id, None),
                     )
@@ -335,7 +335,7 @@ fn missing(open: Vec<Open>, ledger: Vec<Entry>, view: &View<'_>) -> Vec<(Open, S
             .filter(|to| {
                 // What was said nearer to the date needs no word from further off, which would
                 // come when days are added to the settings.
-                let said = said.get(&key(to.member.user_id));
+                let said = said.get(&key(to.person()));
                 said.is_none_or(|said| *said > step.lead)
             })
             .collect();
@@ -362,7 +362,7 @@ impl From<recipients::Recipient<'_>> for Addressee {
     fn from(recipient: recipients::Recipient<'_>) -> Self {
         let (address, name, _) = &recipient.member.account;
         Self {
-            id: recipient.member.user_id,
+            id: recipient.person(),
             address: address.clone(),
             name: name.clone(),
             why: recipient.why,

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::open::Open;
 use super::plan::Lead;
-use super::recipients::{self, Member, Recipient};
+use super::recipients::{self, Recipient};
 use crate::schema::reminders;
+use crate::tenancy::MemberAccount;
 
 /// Its deadline is no longer there as it was.
 pub(super) const MET_OR_MOVED: &str = "met or moved";
@@ -40,7 +41,7 @@ pub(super) struct Waiting {
 
 /// What decides in a tenant whether a reminder is true.
 pub(super) struct View<'a> {
-    pub(super) members: &'a [Member],
+    pub(super) members: &'a [MemberAccount],
     /// The warning days of its settings.
     pub(super) warn: &'a [i32],
     pub(super) zone: Tz,
@@ -87,19 +88,20 @@ impl Waiting {
         let step = schedule.step(lead, zone).ok_or(MET_OR_MOVED)?;
         recipients::of(view.members, open, &step, today)
             .into_iter()
-            .find(|found| found.member.user_id == self.recipient_id)
+            .find(|found| found.person() == self.recipient_id)
             .map(|recipient| (open, recipient))
             .ok_or_else(|| self.missing(view.members, today))
     }
 
     /// Why the recipient is none any more.
-    fn missing(&self, members: &[Member], today: NaiveDate) -> &'static str {
+    fn missing(&self, members: &[MemberAccount], today: NaiveDate) -> &'static str {
         let mut here = members
             .iter()
-            .filter(|member| member.user_id == self.recipient_id && member.holds(today));
+            .map(|member| (member, &member.holding))
+            .filter(|(_, held)| held.user_id == self.recipient_id && held.holds(today));
         match here.next() {
             None => HAS_LEFT,
-            Some(member) if !member.wants_mail() => SWITCHED_OFF,
+            Some((member, _)) if !recipients::wants_mail(member) => SWITCHED_OFF,
             Some(_) => NOT_THEIRS,
         }
     }
