@@ -73,6 +73,7 @@ pub use kind::{
 pub(crate) use lifecycle::lifecycle;
 pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
+pub use refs::{Found, Target};
 pub use registry::{Entry, Move, Registry, install, registry};
 pub use routes::routes;
 pub use rows::{

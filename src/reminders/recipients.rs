@@ -61,7 +61,10 @@ fn answers_for(holding: &Holding) -> Roles {
     if !holding.is_assignment() {
         return holding.roles();
     }
-    let of_firm = holding.roles().iter().filter(|role| role.is_of_consultancy());
+    let of_firm = holding
+        .roles()
+        .iter()
+        .filter(|role| role.is_of_consultancy());
     of_firm.fold(Roles::default(), |some, role| some.with(Roles::of(&[role])))
 }
 

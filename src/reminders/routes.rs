@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::preview::{self, Position, PreviewItem, Span};
 use super::deadlines;
+use super::preview::{self, Position, PreviewItem, Span};
 use crate::http::cursor::Cursors;
 use crate::http::query::{Params, fault};
 use crate::jobs::QUIET_STAGES;

@@ -12,6 +12,7 @@ use aims::postgres::{Cluster, Durability, Settings};
 use tokio_postgres::NoTls;
 
 use super::client::Client;
+use crate::what_is_left;
 
 /// The cluster of this test run. It dies with the process; its folder is swept by the next run.
 pub fn postgres() -> &'static Cluster {
@@ -102,6 +103,8 @@ pub struct Setup {
     pub env: Vec<(&'static str, String)>,
     /// An existing database to work on, such as that of another replica.
     pub database: Option<String>,
+    /// What may be wrong in the database afterwards.
+    pub excuses: Vec<&'static str>,
 }
 
 impl Setup {
@@ -116,6 +119,12 @@ impl Setup {
     /// Sets an environment variable.
     pub fn env(mut self, name: &'static str, value: impl ToString) -> Self {
         self.env.push((name, value.to_string()));
+        self
+    }
+
+    /// The test breaks this rule itself, behind the program's back; see `what_is_left`.
+    pub fn spoils(mut self, topic: &'static str) -> Self {
+        self.excuses.push(topic);
         self
     }
 
@@ -134,6 +143,9 @@ impl Setup {
                 database
             }
         };
+        for topic in &self.excuses {
+            what_is_left::excuse(&database, topic);
+        }
         let mut env: HashMap<String, String> = [
             ("BIND", "127.0.0.1:0"),
             ("PUBLIC_URL", "http://aims.test"),
@@ -320,6 +332,7 @@ impl Drop for App {
     fn drop(&mut self) {
         if !thread::panicking() {
             self.halt();
+            what_is_left::look_through_now(&self.database);
         }
     }
 }
