@@ -14,12 +14,14 @@ use tokio_postgres::NoTls;
 use super::client::Client;
 use crate::what_is_left;
 
-/// The cluster of this test run. It dies with the process; its folder is swept by the next run.
+/// The cluster of this test run. It dies with the process, which dies when it is told to; its
+/// folder is swept by the next run.
 pub fn postgres() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
         let runs = std::env::temp_dir().join("aims-tests");
         sweep(&runs);
+        super::ending::obey_signals();
         Cluster::start(&Settings {
             root: runs.join(std::process::id().to_string()),
             durability: Durability::Throwaway,
