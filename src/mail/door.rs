@@ -108,7 +108,9 @@ mod tests {
             assert_eq!(door.host, "mx.test", "{url}");
             assert_eq!(door.port, port, "{url}");
             assert_eq!(door.encryption != Encryption::Never, encrypts, "{url}");
-            let expected = url.contains("%40").then(|| Credentials::new("a@b".into(), "p%".into()));
+            let expected = url
+                .contains("%40")
+                .then(|| Credentials::new("a@b".into(), "p%".into()));
             assert!(expected.is_none() || door.credentials == expected, "{url}");
             assert_eq!(door.credentials.is_some(), signs_in, "{url}");
         }

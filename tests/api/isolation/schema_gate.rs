@@ -157,7 +157,7 @@ pub async fn faults(db: &Client) -> Vec<String> {
     }
     for name in &global {
         let sql = format!(
-            "{tables} SELECT (t.relrowsecurity OR t.relforcerowsecurity) FROM t WHERE name = $1"
+            "{tables} SELECT (t.relrowsecurity OR t.relforcerowsecurity) FROM t WHERE t.global AND name = $1"
         );
         match db.query_opt(&sql, &[name]).await.unwrap() {
             None => faults.push(format!(

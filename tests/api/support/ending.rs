@@ -86,7 +86,10 @@ fn a_run_that_is_told_to_end_does_and_leaves_no_database_behind() {
         };
         assert!(!status.success());
         while postgres.exists() {
-            assert!(begun.elapsed() < PATIENCE, "{told:?} leaves PostgreSQL behind");
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{told:?} leaves PostgreSQL behind"
+            );
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -105,8 +105,6 @@ pub struct Setup {
     pub env: Vec<(&'static str, String)>,
     /// An existing database to work on, such as that of another replica.
     pub database: Option<String>,
-    /// What may be wrong in the database afterwards.
-    pub excuses: Vec<&'static str>,
 }
 
 impl Setup {
@@ -121,12 +119,6 @@ impl Setup {
     /// Sets an environment variable.
     pub fn env(mut self, name: &'static str, value: impl ToString) -> Self {
         self.env.push((name, value.to_string()));
-        self
-    }
-
-    /// The test breaks this rule itself, behind the program's back; see `what_is_left`.
-    pub fn spoils(mut self, topic: &'static str) -> Self {
-        self.excuses.push(topic);
         self
     }
 
@@ -145,9 +137,6 @@ impl Setup {
                 database
             }
         };
-        for topic in &self.excuses {
-            what_is_left::excuse(&database, topic);
-        }
         let mut env: HashMap<String, String> = [
             ("BIND", "127.0.0.1:0"),
             ("PUBLIC_URL", "http://aims.test"),

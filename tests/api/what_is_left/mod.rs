@@ -15,14 +15,14 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::support::owner_url;
 use crate::support::server::folder;
 
-/// What tests do to their databases behind the program's back: topic and reason, by database.
+/// Topics of what tests do to their databases behind the program's back, by database.
 static EXCUSES: Mutex<Option<HashMap<String, Vec<&'static str>>>> = Mutex::new(None);
 /// Databases that have been looked through.
 static DONE: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 /// Faults told of one database.
 const MOST: usize = 20;
 
-/// A database may break this rule; see [`questions`] for the topics.
+/// A test breaks this rule itself, behind the program's back; see [`questions`] for the topics.
 pub fn excuse(database: &str, topic: &'static str) {
     let mut excuses = EXCUSES.lock().unwrap_or_else(PoisonError::into_inner);
     let excuses = excuses.get_or_insert_default();
