@@ -50,6 +50,11 @@ async fn faults(db: &Client) -> Vec<String> {
     faults
 }
 
+fn is_done(database: &str) -> bool {
+    let done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
+    done.as_ref().is_some_and(|done| done.contains(database))
+}
+
 async fn look_through(database: &str) -> Vec<String> {
     let db = superuser(database).await;
     // One picture, whoever writes meanwhile.
@@ -99,10 +104,7 @@ async fn nothing_wrong_in_any_database_of_the_run() {
     let mut found = Vec::new();
     for row in databases {
         let database: String = row.get(0);
-        let done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_done = done.as_ref().is_some_and(|done| done.contains(&database));
-        drop(done);
-        if !is_done {
+        if !is_done(&database) {
             let faults = look_through(&database).await;
             found.extend(faults.iter().map(|fault| format!("{database}: {fault}")));
         }
