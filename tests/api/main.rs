@@ -20,3 +20,4 @@ mod scenario_policy;
 mod scenario_soa;
 mod shared_state;
 mod support;
+mod what_is_left;
