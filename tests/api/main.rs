@@ -19,3 +19,4 @@ mod scenario;
 mod scenario_policy;
 mod shared_state;
 mod support;
+mod sweeps;
