@@ -144,7 +144,8 @@ impl<'a> Stage<'a> {
             let is_untouched = record["status"] == entry.start && record["in_force"].is_null();
             if let Some(known) = ends.filter(|_| !is_untouched) {
                 let api = &self.approver.api;
-                api.transition(&at, known.to, Some("Not needed."), 200).await;
+                api.transition(&at, known.to, Some("Not needed."), 200)
+                    .await;
             }
             self.author.api.delete(&at, 204).await;
         }
@@ -162,7 +163,9 @@ impl<'a> Stage<'a> {
             _ => {
                 let until = (role == Role::ExternalAuditor).then_some("2027-12-31");
                 let roles = [role.as_str()];
-                self.client.staff_by(&self.approver, &name, &roles, until).await
+                self.client
+                    .staff_by(&self.approver, &name, &roles, until)
+                    .await
             }
         }
     }

@@ -119,7 +119,8 @@ fn patch<'a>(stage: &'a Stage<'a>, at: &'a str, change: Value) -> LocalBoxFuture
     })
 }
 
-fn inputs() -> Value {
+/// The inputs of a review that is ready.
+pub fn inputs() -> Value {
     let inputs = [
         "earlier_actions",
         "changed_issues",

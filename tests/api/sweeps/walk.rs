@@ -24,6 +24,9 @@ const ALL_OWN: &[&str] = crate::isolation::holdings::OWN_ROLES;
 impl<'a> Cast<'a> {
     /// The cast on a server, in a time zone.
     pub async fn of(app: &'a App, zone: &str) -> Cast<'a> {
+        // What the server could not do says why, when a test fails.
+        let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR);
+        let _ = logs.with_test_writer().try_init();
         let stage = Stage::set_in(app, zone, ALL_OWN).await;
         let mut people = Vec::new();
         for role in Role::ALL {
@@ -188,6 +191,8 @@ impl<'c> Walk<'c> {
         let sql = format!("UPDATE deadlines SET due_on = '2027-03-14' WHERE record_id = '{id}' AND name = '{deadline}'");
         let changed = db.execute(&sql, &[]).await.unwrap();
         assert_eq!(changed, 1, "{}: no deadline {deadline}", self.entry.info.name);
+        // What happens daily happens once a day: the day before, and this day anew.
+        set_clock(stage.app, "2027-03-14T08:00:00Z").await;
         set_clock(stage.app, DAY_OF_THE_EXAMPLES).await;
     }
 

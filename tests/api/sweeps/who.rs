@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::isolation::document::{Operation, operations};
 use crate::isolation::holdings::Holding;
+use crate::kinds::preparations::inputs;
 use crate::support::actors::id_in;
 use crate::support::{Answer, Firm, Person, Setup};
 
@@ -26,14 +27,22 @@ fn turn(of: &Operation) -> u8 {
     let takes_away = of.method == Method::DELETE;
     match of.id.as_str() {
         id if id.starts_with("archive_") => 6,
-        id if id.starts_with("restore_") => 7,
-        id if id.starts_with("transition_") => 8,
-        "delete_consultancy_member" => 11,
-        "end_tenant_engagement" => 10,
-        "delete_assignment" => 9,
+        _ if makes_one(of) && !of.path.ends_with("/restore") => 7,
+        id if id.starts_with("restore_") => 8,
+        id if id.starts_with("transition_") => 9,
+        "delete_assignment" => 10,
+        "end_tenant_engagement" => 11,
+        "delete_consultancy_member" => 12,
         _ if takes_away => 5,
         _ => 0,
     }
+}
+
+/// Whether an operation brings about a record of a kind of which there is only one.
+fn makes_one(of: &Operation) -> bool {
+    let is_one = kinds().by_path(of.kind_path()).is_some_and(|entry| entry.one_for.is_some());
+    let makes = of.method == Method::POST && !of.path.contains("{id}");
+    is_one && (makes || of.path.ends_with("/restore"))
 }
 
 /// What a scope of the database knew before a write.
@@ -129,6 +138,13 @@ async fn request<'a>(of: &Operation, own: &'a Holding, firm: &Firm<'_>) -> Reque
         false => &own.firm_owner,
     };
     let mut path = of.address(|name| own.value(of, name));
+    if makes_one(of) {
+        // The one that is there makes room.
+        let list = format!("/v1/tenants/{}/{}", own.tenant, of.kind_path());
+        for one in own.everybody.api.get(&list, 200).await["items"].as_array().unwrap() {
+            own.everybody.api.delete(&format!("{list}/{}", one["id"].as_str().unwrap()), 204).await;
+        }
+    }
     let mut body = of.body.as_ref().map(|_| match of.method {
         Method::PATCH => json!({}),
         _ => own.body(of).unwrap(),
@@ -143,7 +159,7 @@ async fn request<'a>(of: &Operation, own: &'a Holding, firm: &Firm<'_>) -> Reque
         "create_consultancy_invitation" => body = Some(json!({"email": "new.hand@example.org", "role": "consultant"})),
         "end_tenant_engagement" => {
             let list = format!("/v1/consultancies/{}/engagements", own.firm);
-            let new = json!({"tenant_id": own.tenant, "service": "gap", "starts_on": "2026-01-01"});
+            let new = json!({"tenant_id": own.tenant, "service": "internal_audit", "starts_on": "2026-01-01"});
             let engagement = own.firm_owner.api.post(&list, &new, 201).await;
             path = path.replace(&own.engagement.to_string(), &id_in(&engagement, "id").to_string());
         }
@@ -155,6 +171,9 @@ async fn request<'a>(of: &Operation, own: &'a Holding, firm: &Firm<'_>) -> Reque
         id if id.starts_with("update_") => body = Some(json!({"title": "What it is called from now on"})),
         id if id.starts_with("restore_") => body = None,
         id if id.starts_with("transition_") => {
+            if id == "transition_management_review" {
+                own.everybody.api.patch(path.trim_end_matches("/transitions"), &inputs(), 200).await;
+            }
             let options = own.everybody.api.get(&path, 200).await;
             let mut options = options["items"].as_array().unwrap().iter();
             let free = options.find(|option| option["allowed"] == true);
