@@ -4,7 +4,7 @@
 //! A guard that is not here fails `sweeps::lifecycles` and `sweeps::neighbours`, which say so.
 
 use aims::app::kinds;
-use aims::records::Entry;
+use aims::records::{Entry, Move};
 use futures_util::future::LocalBoxFuture;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -72,6 +72,20 @@ pub const GUARDS: &[(&str, &str, Guard)] = &[
         patch(stage, at, json!({"effectiveness_result": "The selection ratio is 0.86."}))
     })),
 ];
+
+/// Moves that follow from something else, of kinds and between states: what makes them follow.
+pub const FOLLOWS: &[(&str, &str, &str, Act)] = &[
+    ("metric", "blind", "active", |stage, at| Box::pin(async move {
+        let measured = json!({"value": 0.1, "at": "2027-03-15T07:00:00Z"});
+        stage.author.api.post(&format!("{at}/measurements"), &measured, 200).await;
+    })),
+];
+
+/// What makes a move follow that neither people make nor time.
+pub fn follows(kind: &str, known: &Move) -> Option<Act> {
+    let is_it = |(of, from, to, _): &&(&str, &str, &str, Act)| [*of, *from, *to] == [kind, known.from, known.to];
+    FOLLOWS.iter().find(is_it).map(|(.., act)| *act)
+}
 
 /// How a guard is met.
 pub fn guard(kind: &str, name: &str) -> Guard {

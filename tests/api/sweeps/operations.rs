@@ -176,11 +176,11 @@ async fn of_feature(cast: &Cast<'_>, of: &Operation) -> Target {
             let (path, _) = stage.assignment("Old hand").await;
             ids.insert("membership_id", path.rsplit('/').next().unwrap().to_owned());
         }
-        "create_consultancy_invitation" => body = Some(json!({"email": email, "role": "consultant"})),
+        "create_consultancy_invitation" => body = Some(json!({"email": email, "roles": ["consultant"]})),
         "create_tenant_invitation" => body = Some(json!({"email": email, "roles": ["viewer"]})),
         "delete_consultancy_invitation" => {
             let list = format!("/v1/consultancies/{}/invitations", firm.id);
-            let invited = owner.post(&list, &json!({"email": email, "role": "consultant"}), 201).await;
+            let invited = owner.post(&list, &json!({"email": email, "roles": ["consultant"]}), 201).await;
             ids.insert("invitation_id", id_in(&invited, "id").to_string());
         }
         "delete_tenant_invitation" => {

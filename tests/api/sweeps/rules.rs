@@ -27,9 +27,16 @@ const WRITTEN: &[(&str, &str, Case)] = &[
     ("risk", "RSK-3", |cast| Box::pin(residual_above_inherent(cast))),
 ];
 
+/// Something done that a rule answers by making something follow, and something that it lets be:
+/// whether anything followed.
+type Consequence = for<'a> fn(&'a Cast<'a>) -> LocalBoxFuture<'a, [bool; 2]>;
+
+/// Rules that refuse nothing, but make something follow.
+const FOLLOWING: &[(&str, &str, Consequence)] = &[("metric", "MON-1", |cast| Box::pin(breached(cast)))];
+
 /// Rules by which nothing judges yet. This list only shrinks: the one that makes a rule work
 /// takes it out, and with it comes a guard (tried by itself) or a case above.
-const NOT_YET: &[&str] = &["SOA-1", "SOA-2", "SOA-3", "SOA-4", "MON-1", "NC-1", "NC-2"];
+const NOT_YET: &[&str] = &["SOA-1", "SOA-2", "SOA-3", "SOA-4", "NC-1", "NC-2"];
 
 /// Texts of all kinds, without the list of the rules.
 fn sources(folder: &Path) -> String {
@@ -67,14 +74,21 @@ async fn every_rule_is_named_where_it_refuses_and_lets_pass_what_keeps_it() {
         judge(&format!("{rule} of {kind}"), rule, case(&cast).await);
         tried.insert(rule);
     }
+    for (kind, rule, case) in FOLLOWING {
+        assert_eq!(case(&cast).await, [true, false], "what follows from {rule} of {kind}");
+        tried.insert(rule);
+    }
     judge("GEN-1", GEN_1.id, approved_by_the_author(&cast).await);
     judge("GEN-2", GEN_2.id, changed_once_approved(&cast).await);
     tried.extend([GEN_1.id, GEN_2.id]);
 
     for entry in kinds().entries() {
         for rule in entry.rules {
-            let known = WRITTEN.iter().any(|(kind, id, _)| *kind == entry.info.name && *id == rule.id);
-            assert!(known, "{} judges {}: add two requests to WRITTEN in sweeps/rules.rs", rule.id, entry.info.many);
+            let written = WRITTEN.iter().map(|(kind, id, _)| (*kind, *id));
+            let mut known = written.chain(FOLLOWING.iter().map(|(kind, id, _)| (*kind, *id)));
+            let is_known = known.any(|known| known == (entry.info.name, rule.id));
+            let (rule, many) = (rule.id, entry.info.many);
+            assert!(is_known, "{rule} judges {many}: add it to WRITTEN or FOLLOWING in sweeps/rules.rs");
         }
     }
     let untried = kinds().rules().filter(|rule| !tried.contains(rule.id) && !NOT_YET.contains(&rule.id));
@@ -151,6 +165,21 @@ async fn residual_above_inherent(cast: &Cast<'_>) -> [Answer; 2] {
     let refused = api.send(Method::POST, &list, &[], Some(input.to_string())).await;
     input["residual_reason"] = json!("The control opens a new way in.");
     [refused, api.send(Method::POST, &list, &[], Some(input.to_string())).await]
+}
+
+/// A measurement outside the threshold, and one inside: whether a task was opened.
+async fn breached(cast: &Cast<'_>) -> [bool; 2] {
+    let (stage, api) = (&cast.stage, &cast.stage.author.api);
+    let mut opened = Vec::new();
+    for value in [0.9, 0.1] {
+        let entry = kinds().by_name("metric").unwrap();
+        let at = stage.at(entry, &stage.make(entry).await);
+        let measured = json!({"value": value, "at": "2027-03-15T07:00:00Z"});
+        api.post(&format!("{at}/measurements"), &measured, 200).await;
+        let tasks = api.get(&stage.client.path("tasks?limit=200"), 200).await;
+        opened.push(tasks.to_string().contains(at.rsplit('/').next().unwrap()));
+    }
+    [opened[0], opened[1]]
 }
 
 /// Criteria approved by who wrote them, and by another.

@@ -83,20 +83,13 @@ fn told_by(what: &str, events: &[Value]) -> Value {
 
 impl Before {
     /// Reads the record again. Fails unless the events since name exactly the fields that differ,
-    /// as they were and as they are, and the first of them is `action`, done by `actor`; what
-    /// followed from it was done by the system, and says why.
-    pub async fn after(self, api: &Client, at: &str, what: &str, action: &str, actor: Option<&Person>) -> After {
+    /// as they were and as they are.
+    pub async fn since(self, api: &Client, at: &str, what: &str) -> After {
         let record = api.get(at, 200).await;
         let mut events = newest(api, at, 20).await;
         events.retain(|event| seq(event) > self.seq && event["action"] != "refused");
         events.reverse();
         let first = events.first().unwrap_or_else(|| panic!("{what}: no event tells of it"));
-        assert_eq!(first["action"], action, "{what}: {first}");
-        assert_eq!(first["actor_id"], json!(actor.map(|person| person.id)), "{what}: {first}");
-        for event in events.iter().skip(usize::from(actor.is_some())) {
-            assert_eq!(event["actor_id"], json!(null), "{what}: {event}");
-            assert!(event["data"]["cause"].is_object(), "{what}: {event}");
-        }
         assert_eq!(told_by(what, &events), differences(&self.record, &record), "{what}: {events:#?}");
         let saved = events.iter().filter(|event| SAVES.contains(&event["action"].as_str().unwrap()));
         let last = saved.last().unwrap_or(first);
@@ -107,4 +100,23 @@ impl Before {
         assert_eq!(record["created_at"], self.record["created_at"], "{what}");
         After { record, events }
     }
+
+    /// The same, and the first event is `action`, done by `actor`; what followed from it was done
+    /// by the system, and says why.
+    pub async fn after(self, api: &Client, at: &str, what: &str, action: &str, actor: Option<&Person>) -> After {
+        let after = self.since(api, at, what).await;
+        let first = &after.events[0];
+        assert_eq!(first["action"], action, "{what}: {first}");
+        assert_eq!(first["actor_id"], json!(actor.map(|person| person.id)), "{what}: {first}");
+        for event in after.events.iter().skip(usize::from(actor.is_some())) {
+            assert_is_by_itself(what, event);
+        }
+        after
+    }
+}
+
+/// Fails unless an event is of the system and says why.
+pub fn assert_is_by_itself(what: &str, event: &Value) {
+    assert_eq!(event["actor_id"], json!(null), "{what}: {event}");
+    assert!(event["data"]["cause"].is_object(), "{what}: {event}");
 }

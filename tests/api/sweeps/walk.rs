@@ -57,16 +57,23 @@ pub fn path_to(entry: &'static Entry, state: &str) -> Vec<&'static Move> {
             return path;
         }
         let out = entry.moves.iter().filter(|known| known.from == at);
-        for known in out.filter(|known| known.is_for_people() || known.flags.after.is_some()) {
+        for known in out.filter(|known| happens(entry, known)) {
             if seen.insert(known.to) {
                 waiting.push_back((known.to, [path.clone(), vec![known]].concat()));
             }
         }
     }
     panic!(
-        "{}: nobody moves a record to {state}; what brings it there has to be taught to sweeps/walk.rs",
+        "{}: nobody moves a record to {state}, nor time; add what brings it there to FOLLOWS in \
+         tests/api/kinds/preparations.rs",
         entry.info.name
     )
+}
+
+/// Whether it is known how a move comes about.
+fn happens(entry: &Entry, known: &Move) -> bool {
+    let by_itself = known.flags.after.is_some() || preparations::follows(entry.info.name, known).is_some();
+    known.is_for_people() || by_itself
 }
 
 /// Names of the guards of moves, in the order in which they are met.
@@ -122,17 +129,28 @@ impl<'c> Walk<'c> {
             true => Some(self.mover(at, known).await),
             false => None,
         };
-        match mover {
-            Some(person) => {
+        let follows = preparations::follows(self.entry.info.name, known);
+        let after = match (mover, known.flags.after, follows) {
+            (Some(person), ..) => {
                 self.ask(person, at, known.to).await.expect(200);
+                before.after(reader, at, &what, "moved", mover).await
             }
-            None => self.hasten(at, known.flags.after.expect("a move of time")).await,
-        }
-        let after = before.after(reader, at, &what, "moved", mover).await;
-        let told = &after.events[0]["data"];
+            (None, Some(deadline), _) => {
+                self.hasten(at, deadline).await;
+                before.after(reader, at, &what, "moved", None).await
+            }
+            (None, None, Some(act)) => {
+                act(self.stage(), at).await;
+                before.since(reader, at, &what).await
+            }
+            _ => panic!("{what}: add what it follows from to FOLLOWS in tests/api/kinds/preparations.rs"),
+        };
+        let event = after.events.iter().find(|event| event["action"] == "moved");
+        let event = event.unwrap_or_else(|| panic!("{what}: did not happen"));
+        let told = &event["data"];
         assert_eq!([&told["from"], &told["to"]], [known.from, known.to], "{what}: {told}");
         if mover.is_none() {
-            assert!(told["cause"].is_object(), "{what}: {told}");
+            told::assert_is_by_itself(&what, event);
         }
         let moved = after.events.iter().filter(|event| event["action"] == "moved");
         let last = moved.last().unwrap();

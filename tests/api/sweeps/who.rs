@@ -156,7 +156,7 @@ async fn request<'a>(of: &Operation, own: &'a Holding, firm: &Firm<'_>) -> Reque
         }
         "create_tenant" => body = Some(json!({"consultancy_id": own.firm, "name": "Delta", "time_zone": "Europe/Oslo"})),
         "create_tenant_invitation" => body = Some(json!({"email": "new.staff@example.org", "roles": ["viewer"]})),
-        "create_consultancy_invitation" => body = Some(json!({"email": "new.hand@example.org", "role": "consultant"})),
+        "create_consultancy_invitation" => body = Some(json!({"email": "new.hand@example.org", "roles": ["consultant"]})),
         "end_tenant_engagement" => {
             let list = format!("/v1/consultancies/{}/engagements", own.firm);
             let new = json!({"tenant_id": own.tenant, "service": "internal_audit", "starts_on": "2026-01-01"});
