@@ -149,6 +149,10 @@ async fn request<'a>(of: &Operation, own: &'a Holding, firm: &Firm<'_>) -> Reque
         Method::PATCH => json!({}),
         _ => own.body(of).unwrap(),
     });
+    let rows = kinds().by_path(of.kind_path()).and_then(|entry| entry.rows_at(of.path.rsplit('/').next()?));
+    if let Some(rows) = rows {
+        body = Some(rows.example.clone());
+    }
     match of.id.as_str() {
         "create_assignment" => {
             let colleague = firm.hire("Nils Aune", "consultant").await;
