@@ -20,4 +20,5 @@ mod scenario_policy;
 mod scenario_soa;
 mod shared_state;
 mod support;
+mod sweeps;
 mod what_is_left;

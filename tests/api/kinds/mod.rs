@@ -1,6 +1,6 @@
 //! One file for each kind of record: its states, rules, roles and deadlines, over HTTP.
 
-automod::dir!("tests/api/kinds");
+automod::dir!(pub "tests/api/kinds");
 
 use serde_json::{Value, json};
 
