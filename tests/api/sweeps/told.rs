@@ -91,8 +91,8 @@ impl Before {
         events.reverse();
         let first = events.first().unwrap_or_else(|| panic!("{what}: no event tells of it"));
         assert_eq!(told_by(what, &events), differences(&self.record, &record), "{what}: {events:#?}");
-        let saved = events.iter().filter(|event| SAVES.contains(&event["action"].as_str().unwrap()));
-        let last = saved.last().unwrap_or(first);
+        let mut saved = events.iter().filter(|event| SAVES.contains(&event["action"].as_str().unwrap()));
+        let last = saved.next_back().unwrap_or(first);
         if record["version"] != self.record["version"] {
             assert_eq!(record["updated_by"], last["actor_id"], "{what}: who changed it last");
         }

@@ -152,8 +152,8 @@ impl<'c> Walk<'c> {
         if mover.is_none() {
             told::assert_is_by_itself(&what, event);
         }
-        let moved = after.events.iter().filter(|event| event["action"] == "moved");
-        let last = moved.last().unwrap();
+        let mut moved = after.events.iter().filter(|event| event["action"] == "moved");
+        let last = moved.next_back().unwrap();
         assert_eq!(after.record["status"], last["data"]["to"], "{what}");
         if known.flags.approves {
             assert_eq!(after.record["approved_by"], json!(mover.map(|person| person.id)), "{what}");

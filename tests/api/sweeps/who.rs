@@ -29,10 +29,12 @@ fn turn(of: &Operation) -> u8 {
         id if id.starts_with("archive_") => 6,
         _ if makes_one(of) && !of.path.ends_with("/restore") => 7,
         id if id.starts_with("restore_") => 8,
-        id if id.starts_with("transition_") => 9,
-        "delete_assignment" => 10,
-        "end_tenant_engagement" => 11,
-        "delete_consultancy_member" => 12,
+        // What has rows is no draft any more, and is not archived.
+        id if id.starts_with("add_") => 9,
+        id if id.starts_with("transition_") => 10,
+        "delete_assignment" => 11,
+        "end_tenant_engagement" => 12,
+        "delete_consultancy_member" => 13,
         _ if takes_away => 5,
         _ => 0,
     }
