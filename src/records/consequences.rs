@@ -13,7 +13,7 @@ use super::store::{self, Loaded};
 use super::transitions::{self, not_from_here};
 use super::{Lives, State, hearing};
 use crate::problem::{Problem, Result};
-use crate::tenancy::TenantTx;
+use crate::tenancy::{TenantTx, holders_among};
 
 /// Why something follows: the record it comes from, and a sentence.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl Cause {
 pub struct New<K> {
     /// Its title; longer ones are cut.
     pub title: String,
-    /// The person responsible.
+    /// The person responsible; nobody once they have left.
     pub owner_id: Option<Uuid>,
     /// Its fields.
     pub body: K,
@@ -69,11 +69,12 @@ pub async fn spawn<K: Kind>(
     cause: &Cause,
 ) -> Result<Record<K>> {
     let entry = entry_of::<K>()?;
+    let owner_id = holders_among(tx, new.owner_id.as_slice()).await?.pop();
     let mut input = serde_json::to_value(&new.body).map_err(Problem::internal)?;
     if let Value::Object(fields) = &mut input {
         let title: String = new.title.chars().take(TITLE_LIMIT).collect();
         fields.insert("title".to_owned(), json!(title));
-        fields.insert("owner_id".to_owned(), json!(new.owner_id));
+        fields.insert("owner_id".to_owned(), json!(owner_id));
     }
     let made = store::insert(tx, entry, input, Some(cause.0.clone()));
     typed(&Box::pin(made).await?.into_row()?)
