@@ -7,8 +7,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::behaviour::typed;
+use super::entry::Entry;
 use super::kind::{Kind, Record, UnitRef};
-use super::registry::{Entry, entry_of, typed};
+use super::registry::entry_of;
 use super::row::Stored;
 use super::session::Session;
 use super::{Lives, State, store};
@@ -16,7 +18,7 @@ use crate::problem::{Problem, Result};
 use crate::schema::{links, records};
 use crate::tenancy::TenantTx;
 
-/// Live records of a kind. `find::<RiskTreatment>().about(risk.id).in_states(&[Effective])`.
+/// Live records of a kind. `find::<RiskTreatment>().whose("risk_id", risk.id).in_states(&[Effective])`.
 #[derive(Clone, Debug)]
 pub struct Find<K> {
     about: Vec<(Option<&'static str>, Uuid)>,

@@ -18,8 +18,8 @@ use crate::aims::operation::ai_system::AiSystemId;
 use crate::aims::rules::{NC_1, NC_2};
 use crate::problem::{Problem, Result};
 use crate::records::{
-    AnyRef, Cause, Deadline, Find, Happened, Hears, Kind, KindInfo, Record, Ref, RuleId, UnitRef, What, find, follow,
-    get, lifecycle,
+    AnyRef, Cause, Deadline, Find, Happened, Hears, Kind, KindInfo, Record, Ref, RuleId, UnitRef, What, amend, find,
+    follow, get, lifecycle,
 };
 use crate::tenancy::{Role, Roles, TenantTx};
 
@@ -210,6 +210,7 @@ impl Kind for Nonconformity {
     const HEARS: &'static [Hears] = &[
         Hears::Made("nonconformity"),
         Hears::Changed("nonconformity"),
+        Hears::Archived("nonconformity"),
         Hears::Moved("corrective_action", "ineffective"),
     ];
 
@@ -273,8 +274,13 @@ impl Kind for Nonconformity {
         let says = |name: &str| match &happened.what {
             What::Made => true,
             What::Changed(fields) => fields.iter().any(|field| field == name),
-            What::Moved(_) => false,
+            What::Moved(_) | What::Archived(_) => false,
         };
+        if happened.what == What::Archived(false) {
+            // It counts again, and may be one too many.
+            let cause = Cause::heard(happened, format!("{} was brought back", happened.reference));
+            amend::<Self>(tx, happened.id, &cause, |_| ()).await?;
+        }
         let (recurs, proposed) = (says("recurs_of"), says("major_proposed_on") || says("requirement"));
         if !recurs && !proposed {
             return Ok(());

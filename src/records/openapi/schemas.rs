@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::super::comments::{Comment, NewComment};
 use super::super::deadlines::Standing;
+use super::super::entry::Entry;
 use super::super::links::{Link, NewLink};
-use super::super::registry::Entry;
 use super::super::rows::{AT_ONCE, RowEntry, RowsAdded};
 use super::super::settings::Settings;
 use super::super::shares::{NewShare, Share};
+use super::super::trail::AuditEvent;
 use super::super::transitions::{TransitionOption, TransitionRequest};
 use super::super::versions::{Version, VersionSummary};
 use super::super::{shaping, spine};
@@ -67,6 +68,7 @@ pub(super) fn of_all(schemas: &mut Map<String, Value>, kinds: &[&str]) {
         schemas.extend(components);
         schemas.insert(T::name().into_owned(), schema);
     }
+    add::<AuditEvent>(schemas);
     add::<Standing>(schemas);
     add::<Link>(schemas);
     add::<NewLink>(schemas);
@@ -116,6 +118,7 @@ pub(super) fn of_all(schemas: &mut Map<String, Value>, kinds: &[&str]) {
         "AnyRecord",
         "Share",
         "RecordEvent",
+        "AuditEvent",
         "RecordVersionSummary",
         "RecordDeadline",
         "FoundRecord",

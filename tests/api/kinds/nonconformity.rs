@@ -1,6 +1,7 @@
 //! Nonconformities: closed with all that it takes (NC-1), in time, and open again when they
 //! recur (NC-2).
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{World, example, world, world_in};
@@ -129,8 +130,15 @@ impl World {
         }
     }
 
+    /// Brings a record back from the archive.
+    async fn restore(&self, path: &str) {
+        let etag = self.manager.api.etag(path).await;
+        let restore = format!("{path}/restore");
+        self.manager.api.send(Method::POST, &restore, &[("If-Match", &etag)], None).await.expect(200);
+    }
+
     /// Titles of all tasks.
-    async fn tasks(&self) -> Vec<String> {
+    async fn task_titles(&self) -> Vec<String> {
         let tasks = self.manager.api.get(&self.client.path("tasks?sort=ref"), 200).await;
         let titles = tasks["items"].as_array().unwrap().iter();
         titles.map(|task| task["title"].as_str().unwrap().to_owned()).collect()
@@ -261,10 +269,7 @@ async fn an_archived_action_counts_for_nothing_until_it_is_restored() {
 
     let refused = world.manager.api.transition(&path, "action_planned", None, 422).await;
     assert_eq!(refused["rule"], "NC-1");
-    let etag = world.manager.api.etag(&action).await;
-    let restore = format!("{action}/restore");
-    let restored = world.manager.api.send(reqwest::Method::POST, &restore, &[("If-Match", &etag)], None).await;
-    restored.expect(200);
+    world.restore(&action).await;
     world.manager.api.transition(&path, "action_planned", None, 200).await;
 }
 
@@ -379,7 +384,7 @@ async fn one_that_recurs_within_twelve_months_is_open_again_and_its_effective_ac
     year.world.consultant.api.patch(&third, &json!({"recurs_of": id(&other)}), 200).await;
     assert_eq!(year.auditor.api.get(&other_action, 200).await["status"], "ineffective");
     assert_eq!(year.auditor.api.get(&other, 200).await["status"], "cause_found");
-    assert_eq!(year.world.tasks().await.len(), 1);
+    assert_eq!(year.world.task_titles().await.len(), 1);
 }
 
 #[actix_web::test]
@@ -391,7 +396,7 @@ async fn one_that_recurs_later_stays_closed_and_who_has_left_is_asked_nothing() 
     year.world.nonconformity(json!({"recurs_of": id(&first)})).await;
     assert_eq!(year.auditor.api.get(&first, 200).await["status"], "closed");
     assert_eq!(year.auditor.api.get(&action, 200).await["status"], "effective");
-    assert_eq!(year.world.tasks().await, Vec::<String>::new());
+    assert_eq!(year.world.task_titles().await, Vec::<String>::new());
 
     let (second, action) = year.acted_upon().await;
     year.goes_on_to("2028-05-12").await;
@@ -460,7 +465,7 @@ async fn three_minor_ones_on_one_requirement_within_twelve_months_are_proposed_a
     year.goes_on_to("2028-01-12").await;
     year.world.nonconformity(minor("7.5.3")).await;
     let elsewhere = year.world.nonconformity(minor("7.5.2")).await;
-    assert_eq!(year.world.tasks().await, Vec::<String>::new());
+    assert_eq!(year.world.task_titles().await, Vec::<String>::new());
 
     let third = json!({"requirement": {"catalog": "iso42001", "unit": "7.5.3"}});
     let proposed = year.world.consultant.api.patch(&elsewhere, &third, 200).await;
@@ -474,5 +479,22 @@ async fn three_minor_ones_on_one_requirement_within_twelve_months_are_proposed_a
     assert_eq!((&task["owner_id"], &task["about"]["id"]), (&json!(year.world.manager.id), &id(&elsewhere)));
     year.world.nonconformity(minor("7.5.3")).await;
     year.world.consultant.api.patch(&elsewhere, &json!({"title": "Changed"}), 200).await;
-    assert_eq!(year.world.tasks().await.len(), 1);
+    assert_eq!(year.world.task_titles().await.len(), 1);
+}
+
+#[actix_web::test]
+async fn a_minor_one_that_is_brought_back_from_the_archive_counts_again() {
+    let world = world("Brought back").await;
+    let first = world.nonconformity(json!({"grade": "minor"})).await;
+    world.manager.api.delete(&first, 204).await;
+    for _ in 0..2 {
+        world.nonconformity(json!({"grade": "minor"})).await;
+    }
+    assert_eq!(world.task_titles().await.len(), 0);
+
+    world.restore(&first).await;
+
+    assert_eq!(world.task_titles().await.len(), 1);
+    let history = world.manager.api.get(&format!("{first}/history"), 200).await;
+    assert_eq!(history["items"][0]["actor_id"], json!(null), "{history}");
 }
