@@ -18,5 +18,6 @@ mod reminders;
 mod scenario;
 mod scenario_nonconformity;
 mod scenario_policy;
+mod scenario_soa;
 mod shared_state;
 mod support;

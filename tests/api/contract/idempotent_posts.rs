@@ -128,7 +128,10 @@ async fn of_record(
     let mut renamed = input.clone();
     renamed["title"] = json!("Another title");
     let (path, body, other) = match rest {
-        "" => (stage.list(entry), input, renamed),
+        "" => {
+            stage.clear(entry).await;
+            (stage.list(entry), input, renamed)
+        }
         "batch" => {
             stage.clear(entry).await;
             let of = |body: Value| json!({"operations": [{"op": "create", "body": body}]});
@@ -298,14 +301,14 @@ async fn of_feature(stage: &Stage<'_>, operation: &Operation) -> Shot {
             )
         }
         "create_consultancy_invitation" => {
-            let body = json!({"email": address(), "role": "consultant"});
+            let body = json!({"email": address(), "roles": ["consultant"]});
             (
                 owner.clone(),
                 format!("{firm}/invitations"),
                 body,
                 of_firm,
-                "role",
-                json!("lead"),
+                "roles",
+                json!(["lead"]),
             )
         }
         "create_tenant_invitation" => {
