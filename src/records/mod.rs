@@ -83,6 +83,7 @@ pub(crate) use lifecycle::lifecycle;
 pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
 pub use owned::{Owned, owned_by};
+pub use refs::{Found, Target};
 pub use registry::{Registry, install, registry};
 pub use routes::routes;
 pub use rows::{

@@ -94,7 +94,8 @@ pub(super) async fn check(
     numbered: Option<&str>,
 ) -> Result<i32> {
     let mut ahead: Ahead = tx.take_memo();
-    let is_known = numbered == Some(ahead.kind) && found.iter().all(|one| ahead.found.contains(one));
+    let is_known =
+        numbered == Some(ahead.kind) && found.iter().all(|one| ahead.found.contains(one));
     let number = if is_known { ahead.numbers.next() } else { None };
     tx.keep_memo(ahead);
     match number {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::hearing::{self, Happened, What};
 use super::row::RawJson;
@@ -140,6 +141,18 @@ impl Settings {
         };
         tx.keep_memo(Known(Some(found.clone())));
         Ok(found)
+    }
+
+    /// The warning days of a tenant, for whoever looks at many tenants.
+    pub async fn warning_days(db: &AsyncPgConnection, tenant_id: Uuid) -> QueryResult<Vec<i32>> {
+        let query = settings::table.find(tenant_id).select(settings::body);
+        let body: Option<RawJson> = query.first(&mut &*db).await.optional()?;
+        let own: Option<Self> = body
+            .map(|body| serde_json::from_str(&body.0))
+            .transpose()
+            .map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)))?;
+        let days = own.unwrap_or_default().warning_days;
+        Ok(days.into_iter().map(i32::from).collect())
     }
 
     /// Changes settings by a merge patch; null brings a default back.

@@ -232,10 +232,7 @@ pub(super) fn frozen_link(link: &Link) -> Value {
 }
 
 /// Records that are approved together with another, as they are now, with their links.
-fn frozen_children(
-    children: &[Stored],
-    pinned: &mut HashMap<Uuid, Vec<Value>>,
-) -> Result<Value> {
+fn frozen_children(children: &[Stored], pinned: &mut HashMap<Uuid, Vec<Value>>) -> Result<Value> {
     let frozen = children.iter().map(|child| {
         let body: Value = serde_json::from_str(&child.body.0).map_err(Problem::internal)?;
         Ok(json!({

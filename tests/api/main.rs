@@ -21,3 +21,4 @@ mod scenario_policy;
 mod scenario_soa;
 mod shared_state;
 mod support;
+mod what_is_left;

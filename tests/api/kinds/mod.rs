@@ -200,7 +200,10 @@ impl World {
 
     /// Submits a statement and approves it.
     pub async fn approve_statement(&self, soa: &str) {
-        self.consultant.api.transition(soa, "in_review", None, 200).await;
+        self.consultant
+            .api
+            .transition(soa, "in_review", None, 200)
+            .await;
         self.top.api.transition(soa, "approved", None, 200).await;
     }
 
