@@ -16,6 +16,7 @@ mod isolation;
 mod kinds;
 mod reminders;
 mod scenario;
+mod scenario_nonconformity;
 mod scenario_policy;
 mod scenario_soa;
 mod shared_state;

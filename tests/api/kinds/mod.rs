@@ -5,6 +5,7 @@ automod::dir!(pub "tests/api/kinds");
 use serde_json::{Value, json};
 
 use crate::support::{App, Firm, Person, TenantWorld, app};
+pub use nonconformity::Year;
 
 /// A client organisation with everybody who matters.
 pub struct World {
