@@ -92,12 +92,6 @@ fn fields(entry: &Entry, faults: &mut Vec<String>) {
             faults.push(format!("the field {name} has the name of one of the spine"));
         }
     }
-    if entry.places.has_read_only_items() {
-        faults.push(
-            "a list is read-only in its items alone, so that clients could write it: give it a type"
-                .to_owned(),
-        );
-    }
     if TAKEN.contains(&entry.info.path) {
         faults.push(format!("the address {} is taken", entry.info.path));
     }

@@ -165,13 +165,6 @@ impl Places {
         }
     }
 
-    /// Whether the items of some list are read-only one by one, and the list as a whole is not.
-    pub fn has_read_only_items(&self) -> bool {
-        self.read_only
-            .iter()
-            .any(|place| place.steps.last() == Some(&Step::Items))
-    }
-
     /// Fields at the top that are or hold references: field, kind referred to.
     pub fn outermost(&self) -> impl Iterator<Item = (&str, &str)> {
         self.references

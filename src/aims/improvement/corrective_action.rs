@@ -50,7 +50,7 @@ pub struct CorrectiveAction {
     /// Who did it: everybody who owned it while it was under way, and who reported it done.
     #[serde(default)]
     #[schema(read_only)]
-    pub done_by: Doers,
+    pub done_by: Vec<PersonId>,
     /// Civil date its effect was reviewed.
     #[serde(default)]
     #[schema(read_only, value_type = Option<String>, format = Date)]
@@ -60,11 +60,6 @@ pub struct CorrectiveAction {
     #[schema(read_only)]
     pub checked_by: Option<PersonId>,
 }
-
-/// People who did something.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-pub struct Doers(Vec<PersonId>);
 
 lifecycle! {
     /// States of a corrective action.
@@ -179,7 +174,7 @@ impl Kind for CorrectiveAction {
 impl CorrectiveAction {
     /// Whether this person did it.
     pub fn is_done_by(&self, person: Uuid) -> bool {
-        self.done_by.0.contains(&PersonId(person))
+        self.done_by.contains(&PersonId(person))
     }
 
     /// First civil date on which its effect can be reviewed; none before it is done.
@@ -194,7 +189,7 @@ impl CorrectiveAction {
     }
 
     fn add_doer(&mut self, person: Option<Uuid>) {
-        self.done_by.0.extend(person.filter(|id| !self.is_done_by(*id)).map(PersonId));
+        self.done_by.extend(person.filter(|id| !self.is_done_by(*id)).map(PersonId));
     }
 }
 
