@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::hearing::{self, Happened, What};
 use super::row::RawJson;
 use super::store;
 use crate::catalog;
@@ -18,8 +19,8 @@ use crate::problem::{FieldError, Problem, Result};
 use crate::schema::settings;
 use crate::tenancy::TenantTx;
 
-/// Name of settings in events.
-const SETTINGS: &str = "settings";
+/// Name of settings in events, and for those who hear that they changed.
+pub const SETTINGS: &str = "settings";
 
 /// Settings of a tenant.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -192,6 +193,13 @@ impl Settings {
             &json!({"changes": changes}),
         )?;
         tx.keep_memo(Known(Some((version + 1, new.clone()))));
+        let happened = Happened {
+            kind: SETTINGS,
+            id: tx.scope(),
+            reference: SETTINGS.to_owned(),
+            what: What::Changed(store::names(&changes)),
+        };
+        hearing::tell_all(tx, &happened).await?;
         Ok((version + 1, new))
     }
 
@@ -223,6 +231,12 @@ impl Settings {
             true => Ok(()),
             false => Err(Problem::invalid_all(faults)),
         }
+    }
+
+    /// The version of a catalogue that the tenant works by.
+    pub fn pinned(&self, catalog: &str) -> Option<u32> {
+        let newest = || Some(catalog::catalog(catalog)?.version);
+        self.catalogs.get(catalog).copied().or_else(newest)
     }
 
     /// The version of the catalogue that a unit is looked up in; none when there is no such unit.
