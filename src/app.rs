@@ -468,7 +468,7 @@ fn tags() -> Value {
     json!({"tags": tags})
 }
 
-/// Adds the entries of one document to another; lists are joined.
+/// Adds the entries of one document to another; lists are joined, each item once.
 fn merge(document: &mut Value, more: Value) {
     match (document, more) {
         (Value::Object(fields), Value::Object(more)) => {
@@ -476,7 +476,13 @@ fn merge(document: &mut Value, more: Value) {
                 merge(fields.entry(name).or_insert(Value::Null), value);
             }
         }
-        (Value::Array(items), Value::Array(more)) => items.extend(more),
+        (Value::Array(items), Value::Array(more)) => {
+            for item in more {
+                if !items.contains(&item) {
+                    items.push(item);
+                }
+            }
+        }
         (place, value) => *place = value,
     }
 }

@@ -71,7 +71,7 @@ struct Assignment {
     #[schema(example = "lars@fjordlys.example")]
     email: String,
     /// lead or consultant.
-    #[schema(example = "consultant")]
+    #[schema(value_type = AssignmentRole, example = "consultant")]
     role: String,
     /// First day.
     #[schema(example = "2027-01-11")]

@@ -6,11 +6,15 @@ use std::collections::BTreeSet;
 use actix_web::dev::{Path, ResourceDef};
 use serde_json::{Map, Value, json};
 
-use super::openapi_3_0;
+use super::{openapi_3_0, schema};
 use crate::problem::ProblemType;
 
 #[path = "openapi_parts.rs"]
 mod parts;
+#[path = "openapi_tidy.rs"]
+mod tidy;
+
+pub use tidy::SOMETIMES;
 
 use parts::{ALWAYS, common_parameter, complete_components, header, name_of};
 
@@ -153,6 +157,9 @@ fn sorted(value: Value) -> Value {
 /// `x-etag: true`; both are taken out. The error lists everything a route fails to say.
 pub fn finish(mut doc: Value, public_url: &str) -> Result<Value, Vec<String>> {
     let mut faults = Vec::new();
+    schema::spell_out(&mut doc);
+    tidy::name_pages(&mut doc);
+    let described = doc.clone();
     if let Some(paths) = doc.get_mut("paths").and_then(Value::as_object_mut) {
         let mut ids = BTreeSet::new();
         for (path, item) in paths {
@@ -160,6 +167,7 @@ pub fn finish(mut doc: Value, public_url: &str) -> Result<Value, Vec<String>> {
             for method in METHODS {
                 if let Some(Value::Object(operation)) = item.get_mut(*method) {
                     let mut route = Route {
+                        doc: &described,
                         path,
                         method,
                         shared: &shared,
@@ -180,6 +188,8 @@ pub fn finish(mut doc: Value, public_url: &str) -> Result<Value, Vec<String>> {
     top.insert("servers".to_owned(), json!([{ "url": "/" }]));
     top.insert("security".to_owned(), json!([{ "bearer": [] }]));
     complete_components(top);
+    tidy::require_answers(&mut doc);
+    tidy::prune(&mut doc);
     let doc = sorted(doc);
     if !public_url.is_empty() && doc.to_string().contains(public_url) {
         faults.push(format!(
@@ -198,11 +208,14 @@ fn info() -> Value {
         "title": "AIMS API",
         "version": env!("CARGO_PKG_VERSION"),
         "description": DESCRIPTION,
+        "contact": { "name": "Whoever runs this server" },
         "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
     })
 }
 
 struct Route<'a> {
+    /// The document, for what the operation refers to.
+    doc: &'a Value,
     path: &'a str,
     method: &'a str,
     /// Parameters of all methods of the path.
@@ -251,9 +264,7 @@ impl Route<'_> {
             }
         }
         let mut headers = ALWAYS.to_vec();
-        if operation.remove("x-etag") == Some(json!(true)) {
-            headers.push("ETag");
-        }
+        let tagged = operation.remove("x-etag") == Some(json!(true));
         if self.takes(operation, "query", "cursor") {
             headers.push("Link");
         }
@@ -273,6 +284,11 @@ impl Route<'_> {
         for (status, response) in responses.iter_mut() {
             if is_success(status) && response.get("$ref").is_none() {
                 add_headers(response, &headers);
+                let schema = response.pointer("/content/application~1json/schema");
+                let versioned = schema.is_some_and(|schema| tidy::has_version(self.doc, schema));
+                if tagged || versioned {
+                    add_headers(response, &["ETag"]);
+                }
                 if status == "201" {
                     add_headers(response, &["Location"]);
                 }

@@ -23,9 +23,14 @@ const UNKNOWN: &[&str] = &[
     "unevaluatedProperties",
 ];
 
+/// Where the licence is, which has no identifier in 3.0.
+const LICENSE: &str = "https://www.apache.org/licenses/LICENSE-2.0";
+
 /// The document in version 3.0.3.
 pub fn convert(mut document: Value) -> Value {
+    type_nullable(&mut document);
     walk(&mut document);
+    one_media_type(&mut document);
     if let Value::Object(top) = &mut document {
         top.insert("openapi".to_owned(), json!("3.0.3"));
         top.remove("webhooks");
@@ -34,10 +39,73 @@ pub fn convert(mut document: Value) -> Value {
             info.remove("summary");
             if let Some(Value::Object(license)) = info.get_mut("license") {
                 license.remove("identifier");
+                license.insert("url".to_owned(), json!(LICENSE));
             }
         }
     }
     document
+}
+
+/// Generators of that time know one media type of a body: that which every server and client
+/// knows.
+fn one_media_type(document: &mut Value) {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    let operations = paths
+        .into_iter()
+        .flat_map(Map::values_mut)
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut);
+    for operation in operations {
+        if let Some(Value::Object(content)) = operation.pointer_mut("/requestBody/content")
+            && content.contains_key("application/json")
+        {
+            content.retain(|media, _| media == "application/json");
+        }
+    }
+}
+
+/// Says the type beside a choice between null and a reference: `nullable` counts only with it.
+fn type_nullable(document: &mut Value) {
+    let types: Map<String, Value> = document
+        .pointer("/components/schemas")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| {
+            let kind = schema.get("type").cloned().unwrap_or(json!("object"));
+            (format!("#/components/schemas/{name}"), kind)
+        })
+        .collect();
+    type_choices(document, &types);
+}
+
+fn type_choices(value: &mut Value, types: &Map<String, Value>) {
+    match value {
+        Value::Object(keys) => {
+            keys.values_mut()
+                .for_each(|inner| type_choices(inner, types));
+            let choice = ["oneOf", "anyOf"]
+                .iter()
+                .find_map(|name| keys.get(*name)?.as_array());
+            let kind = match choice.map(Vec::as_slice) {
+                Some([one, other]) => {
+                    let is_null = |branch: &Value| branch.get("type") == Some(&json!("null"));
+                    let target = |branch: &Value| types.get(branch.get("$ref")?.as_str()?).cloned();
+                    match (is_null(one), is_null(other)) {
+                        (true, false) => target(other),
+                        (false, true) => target(one),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            };
+            if let Some(kind) = kind {
+                keys.entry("type").or_insert(kind);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| type_choices(item, types)),
+        _ => {}
+    }
 }
 
 /// Goes through what is not a schema.

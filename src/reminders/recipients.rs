@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::open::Open;
@@ -17,7 +18,8 @@ use crate::tenancy::{Role, Roles};
 const STAND_INS: [Role; 2] = [Role::AimsManager, Role::TopManagement];
 
 /// Why somebody is reminded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(as = ReminderCause, rename_all = "snake_case")]
 pub(super) enum Why {
     /// It is theirs, or they hold a role that it is of.
     Responsible,

@@ -83,6 +83,24 @@ fn silent(entry: &Entry, schema: &Value) -> Value {
     }
 }
 
+/// An atomic batch, none of which has happened.
+fn taken_back() -> Value {
+    let problem = json!({"type": "https://aims.example/problems/precondition-failed", "title": "The resource has changed", "status": 412, "detail": "The resource is now at another version; read it again.", "instance": null, "request_id": null});
+    json!({"committed": false, "items": [
+        {"status": 424, "record": null, "problem": null},
+        {"status": 412, "record": null, "problem": problem},
+    ]})
+}
+
+/// A record as `fields=id,ref,title,status` shows it.
+fn some_fields(record: &Value) -> Value {
+    ["id", "ref", "title", "status"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), record.get(name)?.clone())))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
 fn page(example: &Value) -> Value {
     json!({"items": [example], "next_cursor": null})
 }
@@ -110,12 +128,7 @@ pub(super) fn components(registry: &Registry) -> Map<String, Value> {
     for entry in registry.entries() {
         let name = super::super::kind::pascal(entry.info.name);
         let record = output_example(entry);
-        let outcome = json!({"status": 201, "record": record, "problem": null});
-        add(
-            format!("{name}BatchOutcome"),
-            json!({"committed": true, "items": [outcome]}),
-        );
-        add(format!("{name}Page"), page(&record));
+        add(format!("{name}Page"), page(&some_fields(&record)));
         for part in entry.parts {
             let item = record.pointer(&format!("/{}/0", part.field));
             let item = item.cloned().unwrap_or(json!({}));
@@ -128,6 +141,7 @@ pub(super) fn components(registry: &Registry) -> Map<String, Value> {
         }
         add(name, record);
     }
+    add("BatchOutcome".to_owned(), taken_back());
     add("RowsAdded".to_owned(), json!({"added": 1, "known": 0}));
     let settings = serde_json::to_value(Settings::default()).unwrap_or_default();
     add("Settings".to_owned(), settings);
