@@ -23,6 +23,10 @@ const UNKNOWN: &[&str] = &[
     "unevaluatedProperties",
 ];
 
+/// Null beside a reference is `nullable` with `allOf` here, as generators know it; a strict reader
+/// would find fault with null in an example. Examples are for people, who read 3.1.
+const EXAMPLES: &[&str] = &["example", "examples"];
+
 /// Where the licence is, which has no identifier in 3.0.
 const LICENSE: &str = "https://www.apache.org/licenses/LICENSE-2.0";
 
@@ -112,11 +116,11 @@ fn type_choices(value: &mut Value, types: &Map<String, Value>) {
 fn walk(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            fields.retain(|key, _| !EXAMPLES.contains(&key.as_str()));
             for (key, inner) in fields {
                 match (key.as_str(), inner) {
                     ("schema", inner) => schema(inner),
                     ("schemas", Value::Object(schemas)) => schemas.values_mut().for_each(schema),
-                    ("example" | "examples", _) => {}
                     (_, inner) => walk(inner),
                 }
             }
@@ -162,11 +166,7 @@ fn object(keys: &mut Map<String, Value>) {
     if let Some(constant) = keys.remove("const") {
         keys.insert("enum".to_owned(), json!([constant]));
     }
-    if let Some(Value::Array(examples)) = keys.remove("examples")
-        && let Some(first) = examples.into_iter().next()
-    {
-        keys.entry("example").or_insert(first);
-    }
+    keys.retain(|key, _| !EXAMPLES.contains(&key.as_str()));
     bounds(keys);
     content(keys);
     types(keys);
@@ -287,7 +287,10 @@ mod tests {
                 json!({"type":"string","nullable":true}),
             ),
             (json!({"const":1}), json!({"enum":[1]})),
-            (json!({"examples":[1,2]}), json!({"example":1})),
+            (
+                json!({"examples":[1,2],"type":"integer"}),
+                json!({"type":"integer"}),
+            ),
             (
                 json!({"exclusiveMinimum":3}),
                 json!({"minimum":3,"exclusiveMinimum":true}),

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::tidy::SOMETIMES;
 use super::super::query::{LIMIT_DEFAULT, LIMIT_MOST};
 use super::super::{etag, schema};
+use super::tidy::SOMETIMES;
 use crate::problem::{FieldError, Problem, ProblemBody, ProblemType};
 
 /// Headers of every answer.

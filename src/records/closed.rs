@@ -60,7 +60,10 @@ pub(super) fn schemas(registry: &Registry) -> Map<String, Value> {
     let mut all = Map::new();
     all.insert("RecordKind".to_owned(), with(RecordKind::schema(), &kinds));
     let states = states(registry);
-    all.insert("RecordState".to_owned(), with(RecordState::schema(), &states));
+    all.insert(
+        "RecordState".to_owned(),
+        with(RecordState::schema(), &states),
+    );
     all
 }
 

@@ -17,9 +17,18 @@ pub(super) fn schemas(schemas: &mut Map<String, Value>, entry: &Entry, name: &st
         "reason": {"type": ["string", "null"], "maxLength": 2000},
     });
     for (op, schema) in [
-        ("create", operation("create", &format!("Makes {one}."), create)),
-        ("update", operation("update", &format!("Changes {one}."), update)),
-        ("transition", operation("transition", &format!("Moves {one}."), to)),
+        (
+            "create",
+            operation("create", &format!("Makes {one}."), create),
+        ),
+        (
+            "update",
+            operation("update", &format!("Changes {one}."), update),
+        ),
+        (
+            "transition",
+            operation("transition", &format!("Moves {one}."), to),
+        ),
     ] {
         schemas.insert(name_of(op, name), schema);
     }

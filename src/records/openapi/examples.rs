@@ -1,9 +1,12 @@
 //! Examples: a kind's own, and those of what all records have. Each stands once among the
 //! components, under the name of its schema.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::super::registry::{Entry, Registry};
+use super::super::rows::RowEntry;
 use super::super::settings::Settings;
 use super::a;
 
@@ -39,18 +42,12 @@ fn output_example(entry: &Entry) -> Value {
     let mut example = spine_example(entry);
     if let (Value::Object(fields), Value::Object(input)) = (&mut example, input_example(entry)) {
         fields.extend(input);
-        let known = entry.body_schema.get("properties");
-        for (name, schema) in known.and_then(Value::as_object).into_iter().flatten() {
-            fields
-                .entry(name.clone())
-                .or_insert_with(|| silent(entry, schema));
-        }
     }
-    example
+    filled(&entry.components, &entry.body_schema, example)
 }
 
 /// What a field shows that an example says nothing about.
-fn silent(entry: &Entry, schema: &Value) -> Value {
+fn silent(components: &BTreeMap<String, Value>, schema: &Value) -> Value {
     if let Some(known) = schema.get("default").or(schema.get("example")) {
         return known.clone();
     }
@@ -71,12 +68,13 @@ fn silent(entry: &Entry, schema: &Value) -> Value {
         .get("$ref")
         .and_then(Value::as_str)
         .and_then(|target| target.rsplit('/').next())
-        .and_then(|name| entry.components.get(name));
+        .and_then(|name| components.get(name));
     match (target, schema.get("enum").and_then(|values| values.get(0))) {
-        (Some(target), _) => silent(entry, target),
+        (Some(target), _) => silent(components, target),
         (None, Some(first)) => first.clone(),
         _ if is_open || is("null") => Value::Null,
         _ if is("array") => json!([]),
+        _ if is("object") => filled(components, schema, json!({})),
         _ if is("boolean") => json!(false),
         _ if is("integer") || is("number") => json!(1),
         _ => json!(EXAMPLE_ID),
@@ -99,6 +97,29 @@ fn some_fields(record: &Value) -> Value {
         .filter_map(|name| Some((name.to_owned(), record.get(name)?.clone())))
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// An example with every field of its schema.
+fn filled(components: &BTreeMap<String, Value>, schema: &Value, mut example: Value) -> Value {
+    let known = schema.get("properties").and_then(Value::as_object);
+    if let Value::Object(fields) = &mut example {
+        for (name, schema) in known.into_iter().flatten() {
+            fields
+                .entry(name.clone())
+                .or_insert_with(|| silent(components, schema));
+        }
+    }
+    example
+}
+
+/// A page of rows, with what is counted of all of them.
+fn page_of_rows(rows: &RowEntry) -> Value {
+    let row = filled(&rows.components, &rows.schema, rows.example.clone());
+    let mut page = page(&row);
+    if let Some(tally) = &rows.tally {
+        super::set(&mut page, "tally", silent(&rows.components, tally));
+    }
+    page
 }
 
 fn page(example: &Value) -> Value {
@@ -137,7 +158,7 @@ pub(super) fn components(registry: &Registry) -> Map<String, Value> {
             add(part, item);
         }
         for rows in &entry.rows {
-            add(format!("{}Page", rows.schema_name), page(&rows.example));
+            add(format!("{}Page", rows.schema_name), page_of_rows(rows));
         }
         add(name, record);
     }
@@ -179,7 +200,7 @@ fn of_all() -> Vec<(&'static str, Value)> {
         ("RecordVersion", with_content),
         (
             "RecordDeadline",
-            json!({"name": "review", "due_on": "2027-06-28", "set_on": "2027-01-11", "person_id": null, "roles": ["aims_manager"]}),
+            json!({"name": "review", "due_on": "2027-06-28", "due_at": null, "set_on": "2027-01-11", "person_id": null, "roles": ["aims_manager"]}),
         ),
         (
             "FoundRecord",

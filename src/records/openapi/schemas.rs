@@ -107,10 +107,13 @@ pub(super) fn of_all(schemas: &mut Map<String, Value>, registry: &Registry) {
         "type": "object", "description": "A piece of evidence that is there already.",
         "required": ["id"], "properties": {"id": {"type": "string", "format": "uuid"}}, "additionalProperties": false,
     }));
-    schemas.insert("NewAttachment".to_owned(), json!({
-        "description": "The `id` of a piece of evidence, or the fields of a new one.",
-        "anyOf": [schema_of("KnownEvidence"), schema_of("EvidenceInput")],
-    }));
+    schemas.insert(
+        "NewAttachment".to_owned(),
+        json!({
+            "description": "The `id` of a piece of evidence, or the fields of a new one.",
+            "anyOf": [schema_of("KnownEvidence"), schema_of("EvidenceInput")],
+        }),
+    );
     schemas.insert("FoundRecord".to_owned(), found());
     schemas.insert("ShownPerson".to_owned(), shown_person());
     schemas.insert("ShownRecord".to_owned(), shown_record());
@@ -162,7 +165,11 @@ fn of_any(schemas: &mut Map<String, Value>) {
 fn status(states: Value) -> Value {
     let mut status = states;
     set(&mut status, "readOnly", json!(true));
-    set(&mut status, "description", json!("Changes only through transitions."));
+    set(
+        &mut status,
+        "description",
+        json!("Changes only through transitions."),
+    );
     status
 }
 
@@ -257,7 +264,9 @@ pub(super) fn of_rows(schemas: &mut Map<String, Value>, rows: &RowEntry) {
 pub(super) fn of_kind(schemas: &mut Map<String, Value>, entry: &Entry, name: &str) {
     // What components of the whole document are called is not for a kind to say.
     for (component, schema) in &entry.components {
-        schemas.entry(component.clone()).or_insert_with(|| schema.clone());
+        schemas
+            .entry(component.clone())
+            .or_insert_with(|| schema.clone());
     }
     let states = json!({"type": "string", "enum": entry.states, "description": format!("State of {}.", a(entry.info.one))});
     schemas.insert(format!("{name}State"), states);

@@ -259,7 +259,9 @@ async fn get(
         .await?;
     // The tag names the version of the whole record; what `expand` shows changes without it.
     if !is_plain {
-        let response = HttpResponse::Ok().content_type("application/json").body(body);
+        let response = HttpResponse::Ok()
+            .content_type("application/json")
+            .body(body);
         return Ok(response);
     }
     if known.matches(version) {

@@ -6,6 +6,7 @@ mod bad_input;
 mod batch;
 mod crash;
 mod filters;
+mod growth;
 mod idempotency;
 mod idempotent_posts;
 mod lists;
