@@ -55,6 +55,21 @@ impl Params {
         }
     }
 
+    /// Takes a parameter out: a list of values with commas, each of a closed set.
+    pub fn take_known(&mut self, name: &str, allowed: &[&str]) -> Result<Option<Vec<String>>> {
+        let Some(text) = self.take(name) else {
+            return Ok(None);
+        };
+        let values = csv(&text);
+        match values.iter().all(|value| allowed.contains(&value.as_str())) {
+            true => Ok(Some(values)),
+            false => Err(fault(
+                name,
+                &format!("is one or more of {}", allowed.join(", ")),
+            )),
+        }
+    }
+
     /// Takes `limit`: the size of a page, 1 to 200, else 50.
     pub fn limit(&mut self) -> Result<i64> {
         let wanted = format!("a whole number from 1 to {LIMIT_MOST}");
@@ -104,6 +119,11 @@ pub fn fault(name: &str, detail: &str) -> Problem {
         detail: detail.to_owned(),
     }];
     problem
+}
+
+/// Values with commas between them.
+pub fn csv(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().to_owned()).collect()
 }
 
 fn short(name: &str) -> String {

@@ -3,9 +3,12 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::registry::Entry;
+use super::entry::Entry;
+use super::hearing::What;
+use super::rights::{is_live, may_author};
 use super::row::{Row, Stored};
-use super::store::{self, Loaded, load_for, may_author};
+use super::store::{self, Loaded, load_for};
+use super::{hearing, one_for, saving};
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
 
@@ -19,7 +22,7 @@ pub async fn archive(
 ) -> Result<()> {
     let loaded = load_for(tx, entry, id, precondition).await?;
     may_author(tx, entry, &loaded.row)?;
-    store::is_live(entry, &loaded.row)?;
+    is_live(entry, &loaded.row)?;
     let row = &loaded.row;
     let holds = row.in_force.is_some() || row.approved_on.is_some() && row.status == entry.start;
     if holds || !(row.status == entry.start || entry.is_end(&row.status)) {
@@ -54,7 +57,7 @@ pub async fn restore(
             entry.info.one
         )));
     }
-    super::one_for::check(tx, entry, &loaded.row).await?;
+    one_for::check(tx, entry, &loaded.row).await?;
     put(tx, entry, loaded, false).await
 }
 
@@ -66,11 +69,11 @@ async fn put(tx: &mut TenantTx<'_>, entry: &Entry, loaded: Loaded, away: bool) -
     } = loaded;
     row.archived_at = away.then(|| tx.now());
     let due = entry.due(&row)?;
-    let doer = tx.actor();
-    store::save(tx, entry, &mut row, mirrors, standing, due, doer)?;
+    saving::save(tx, entry, &mut row, mirrors, standing, due)?;
     let action = if away { "archived" } else { "restored" };
     tx.event(action, entry.info.name, row.id, &json!({}))?;
-    Ok(row.to_stored())
+    hearing::tell(tx, entry, &row, What::Archived(away)).await?;
+    store::newest(tx, entry, row).await
 }
 
 /// States that people can move it to.

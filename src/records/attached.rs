@@ -7,9 +7,9 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::registry::Entry;
+use super::entry::Entry;
 use super::row::Stored;
-use super::{links, store, visibility};
+use super::{links, rights, store, visibility};
 use crate::problem::{Problem, Result};
 use crate::schema::{links as rows, records};
 use crate::tenancy::{Roles, TenantTx};
@@ -56,9 +56,9 @@ pub(super) async fn attach(
     input: Map<String, Value>,
 ) -> Result<Stored> {
     let what = format!("attach {}", hanging.info.many);
-    store::needs(tx, Roles::WRITERS, &what)?;
+    rights::needs(tx, Roles::WRITERS, &what)?;
     let row = store::get(tx, entry, id).await?.into_row()?;
-    store::is_live(entry, &row)?;
+    rights::is_live(entry, &row)?;
     let given = input.get("id").filter(|_| input.len() == 1);
     let stored = match given {
         Some(given) => {
@@ -74,7 +74,7 @@ pub(super) async fn attach(
         }
         None => store::create(tx, hanging, input).await?,
     };
-    store::is_live(hanging, &stored.clone().into_row()?)?;
+    rights::is_live(hanging, &stored.clone().into_row()?)?;
     if links::is_linked(tx, stored.id, id, PROVES).await? {
         return Ok(stored);
     }

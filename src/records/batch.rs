@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::registry::Entry;
+use super::entry::Entry;
 use super::row::Stored;
 use super::transitions::{self, TransitionRequest};
 use super::{archive, store};

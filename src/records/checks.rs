@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::entry::Entry;
 use super::hearing::Hears;
 use super::kind::{OneFor, PERSON};
 use super::refs::Places;
-use super::registry::{Entry, Registry};
+use super::registry::Registry;
 use super::shadow::{FACETS, SORTS};
 use super::spine;
 

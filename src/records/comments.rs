@@ -8,8 +8,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::registry::Entry;
-use super::store;
+use super::entry::Entry;
+use super::{rights, store};
 use crate::problem::{Problem, Result};
 use crate::schema::comments;
 use crate::tenancy::{Roles, TenantTx};
@@ -83,9 +83,9 @@ pub(super) async fn create(
     id: Uuid,
     new: NewComment,
 ) -> Result<Comment> {
-    store::needs(tx, Roles::WRITERS, "comment")?;
+    rights::needs(tx, Roles::WRITERS, "comment")?;
     let row = store::get(tx, entry, id).await?.into_row()?;
-    store::is_live(entry, &row)?;
+    rights::is_live(entry, &row)?;
     let person = tx.actor().person();
     let comment = Comment {
         id: Uuid::now_v7(),

@@ -5,13 +5,14 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::hearing::{Happened, What};
+use super::behaviour::{typed, untyped};
+use super::entry::{Entry, Move};
+use super::hearing::Happened;
 use super::kind::{Kind, Record};
-use super::registry::{entry_of, typed, untyped};
-use super::row::Row;
+use super::registry::entry_of;
 use super::store::{self, Loaded};
 use super::transitions::{self, not_from_here};
-use super::{Lives, State, hearing};
+use super::{Lives, State, rights};
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
 
@@ -75,53 +76,36 @@ pub async fn spawn<K: Kind>(
         fields.insert("title".to_owned(), json!(title));
         fields.insert("owner_id".to_owned(), json!(new.owner_id));
     }
-    let made = store::insert(tx, entry, input, Some(cause.0.clone()));
+    let cause = Some(cause.0.clone());
+    let made = tx.as_system(async |tx| store::insert(tx, entry, input, cause).await);
     typed(&Box::pin(made).await?.into_row()?)
 }
 
-/// Sets fields of another record. What is archived stays as it is; to change what is approved is
-/// refused, save for fields that stay open or are computed (GEN-2).
+/// Sets fields of another record, and answers whether it could: what is archived stays as it is,
+/// and so does approved content, but for fields that stay open or are computed (GEN-2).
 pub async fn amend<K: Kind>(
     tx: &mut TenantTx<'_>,
     id: Uuid,
     cause: &Cause,
     change: impl FnOnce(&mut Record<K>),
-) -> Result<()> {
+) -> Result<bool> {
     let entry = entry_of::<K>()?;
-    let Loaded {
-        mut row,
-        mirrors,
-        standing,
-    } = store::load(tx, entry, id).await?;
-    if row.archived_at.is_some() {
-        return Ok(());
+    let mut loaded = store::load(tx, entry, id).await?;
+    let old = loaded.row.clone();
+    if old.archived_at.is_some() {
+        return Ok(false);
     }
-    let old: Row = row.clone();
-    let mut record: Record<K> = typed(&row)?;
+    let mut record: Record<K> = typed(&old)?;
     change(&mut record);
-    untyped(record, &mut row)?;
-    let due = Box::pin(entry.settle(&mut row, Some(&old), tx)).await?;
-    let changes = store::differences(&old.told(), &row.told());
-    let fields: Vec<String> = changes
-        .as_object()
-        .into_iter()
-        .flat_map(|fields| fields.keys().cloned())
-        .collect();
-    if fields.is_empty() {
-        return Ok(());
+    untyped(record, &mut loaded.row)?;
+    let mut written = store::changed_fields(&old.told(), &loaded.row.told());
+    written.retain(|name| !entry.is_read_only(name));
+    if rights::stays_frozen(entry, &old, &written).is_err() {
+        return Ok(false);
     }
-    let written: Vec<_> = fields
-        .iter()
-        .filter(|name| !entry.is_read_only(name))
-        .cloned()
-        .collect();
-    store::stays_frozen(entry, &old, &written)?;
-    let doer = crate::tenancy::Actor::System;
-    store::save(tx, entry, &mut row, mirrors, standing, due, doer)?;
-    let data = json!({"changes": changes, "cause": cause.0});
-    tx.event_by(doer, "changed", entry.info.name, row.id, &data)?;
-    let what = What::Changed(fields);
-    Box::pin(hearing::tell(tx, entry, row.id, &row.reference, what)).await
+    let cause = Some(cause.0.clone());
+    let changed = tx.as_system(async |tx| store::change(tx, entry, loaded, &old, cause).await);
+    Box::pin(changed).await.map(|_| true)
 }
 
 /// Moves another record; the guards of the transition are not asked.
@@ -131,36 +115,31 @@ pub async fn follow<K: Kind>(
     to: <K as Lives>::State,
     cause: &Cause,
 ) -> Result<()> {
-    step(tx, entry_of::<K>()?, id, to.name(), cause).await
-}
-
-/// As [`follow`], for a kind that is known by its entry.
-pub(super) async fn step(
-    tx: &mut TenantTx<'_>,
-    entry: &'static super::Entry,
-    id: Uuid,
-    to: &str,
-    cause: &Cause,
-) -> Result<()> {
+    let entry = entry_of::<K>()?;
     let loaded = store::load(tx, entry, id).await?;
-    if loaded.row.archived_at.is_some() || loaded.row.status == to {
+    if loaded.row.archived_at.is_some() || loaded.row.status == to.name() {
         return Ok(());
     }
-    let Some((_, known)) = entry.find_move(&loaded.row.status, to) else {
-        return Err(not_from_here(entry, &loaded.row, to));
+    let Some((_, known)) = entry.find_move(&loaded.row.status, to.name()) else {
+        return Err(not_from_here(entry, &loaded.row, to.name()));
     };
+    step(tx, entry, loaded, known, cause).await
+}
+
+/// Makes a transition that follows by itself.
+pub(super) async fn step(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    loaded: Loaded,
+    known: &Move,
+    cause: &Cause,
+) -> Result<()> {
     if known.flags.approves || known.flags.puts_in_force {
         return Err(Problem::internal("an approval never follows by itself"));
     }
-    let (reason, data) = (cause.because().map(str::to_owned), cause.0.clone());
-    let entered = transitions::enter(
-        tx,
-        entry,
-        loaded,
-        known,
-        reason.as_deref(),
-        Vec::new(),
-        Some(data),
-    );
+    let (reason, cause) = (cause.because(), Some(cause.0.clone()));
+    let entered = tx.as_system(async |tx| {
+        transitions::enter(tx, entry, loaded, known, reason, Vec::new(), cause).await
+    });
     Box::pin(entered).await.map(drop)
 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::kind::{Deadline, Due};
-use super::registry::Entry;
 use super::row::Row;
 use crate::problem::Result;
 use crate::schema::deadlines;

@@ -7,8 +7,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::behaviour::typed;
+use super::entry::Entry;
 use super::kind::{Kind, Record};
-use super::registry::{Entry, entry_of, typed};
+use super::registry::entry_of;
 use super::row::Stored;
 use super::session::Session;
 use super::{Lives, State, store};

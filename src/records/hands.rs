@@ -19,10 +19,13 @@ const WORK: &[&str] = &[
     "moved",
     "linked",
     "unlinked",
+    "attached_to",
     "rows_added",
+    "archived",
+    "restored",
 ];
 
-/// Ids of the records that a person wrote or moved since an instant, owns, or approved since.
+/// Ids of the records that a person wrote or moved since an instant, owned or approved since.
 pub async fn hands_on(
     tx: &mut TenantTx<'_>,
     person: Uuid,
@@ -41,20 +44,34 @@ pub async fn hands_on(
         .filter(records::tenant_id.eq(tenant))
         .filter(records::owner_id.eq(person))
         .select(records::id);
+    let owned = events::table
+        .filter(events::tenant_id.eq(tenant))
+        .filter(events::at.ge(since))
+        .filter(events::action.eq_any(["changed", "moved"]))
+        // Whose it was before, as canonical JSON tells a change.
+        .filter(events::data.like(format!("%\"owner_id\":[\"{person}\",%")))
+        .select(events::subject_id)
+        .distinct();
     let approved = versions::table
         .filter(versions::tenant_id.eq(tenant))
         .filter(versions::approved_by.eq(person))
         .filter(versions::approved_at.ge(since))
         .select(versions::record_id)
         .distinct();
-    let (wrote, owns, approved) = tx
+    let (wrote, owns, owned, approved) = tx
         .run(async |db| {
             try_join!(
                 wrote.load::<Uuid>(&mut &*db),
                 owns.load::<Uuid>(&mut &*db),
+                owned.load::<Uuid>(&mut &*db),
                 approved.load::<Uuid>(&mut &*db),
             )
         })
         .await?;
-    Ok(wrote.into_iter().chain(owns).chain(approved).collect())
+    Ok(wrote
+        .into_iter()
+        .chain(owns)
+        .chain(owned)
+        .chain(approved)
+        .collect())
 }

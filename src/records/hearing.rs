@@ -3,7 +3,9 @@
 
 use uuid::Uuid;
 
-use super::registry::{Entry, registry};
+use super::entry::Entry;
+use super::registry::registry;
+use super::row::Row;
 use super::session::Session;
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
@@ -20,6 +22,8 @@ pub enum Hears {
     Changed(&'static str),
     /// One of this kind moved to this state.
     Moved(&'static str, &'static str),
+    /// One of this kind was archived, or brought back.
+    Archived(&'static str),
 }
 
 /// Something that happened to a record.
@@ -44,38 +48,44 @@ pub enum What {
     Changed(Vec<String>),
     /// It moved to this state.
     Moved(&'static str),
+    /// It was archived: `true`, or brought back.
+    Archived(bool),
 }
 
 impl Hears {
     /// The kind it is about.
     pub(super) fn kind(self) -> &'static str {
         match self {
-            Self::Made(kind) | Self::Changed(kind) | Self::Moved(kind, _) => kind,
+            Self::Made(kind)
+            | Self::Changed(kind)
+            | Self::Moved(kind, _)
+            | Self::Archived(kind) => kind,
         }
     }
 
     fn is(self, happened: &Happened) -> bool {
         self.kind() == happened.kind
             && match (self, &happened.what) {
-                (Self::Made(_), What::Made) | (Self::Changed(_), What::Changed(_)) => true,
+                (Self::Made(_), What::Made)
+                | (Self::Changed(_), What::Changed(_))
+                | (Self::Archived(_), What::Archived(_)) => true,
                 (Self::Moved(_, to), What::Moved(state)) => to == *state,
                 _ => false,
             }
     }
 }
 
-/// Tells all who listen.
+/// Tells all who listen. They react as the system: what follows is nobody's own act.
 pub(super) async fn tell(
     tx: &mut TenantTx<'_>,
     entry: &Entry,
-    id: Uuid,
-    reference: &str,
+    row: &Row,
     what: What,
 ) -> Result<()> {
     let happened = Happened {
         kind: entry.info.name,
-        id,
-        reference: reference.to_owned(),
+        id: row.id,
+        reference: row.reference.clone(),
         what,
     };
     for listener in registry().entries() {
@@ -88,7 +98,8 @@ pub(super) async fn tell(
                 listener.info.name
             )));
         }
-        Box::pin(listener.heard(&happened, tx)).await?;
+        let heard = tx.as_system(async |tx| listener.heard(&happened, tx).await);
+        Box::pin(heard).await?;
         Session::shallower(tx);
     }
     Ok(())

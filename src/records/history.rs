@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::registry::Entry;
+use super::entry::Entry;
 use super::store;
 use crate::problem::{Problem, Result};
 use crate::schema::events;

@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::references::{AUDIENCE, OWNER};
 use super::refs::{Found, Target};
-use super::registry::{Entry, registry};
+use super::registry::registry;
 use super::row::Row;
 use super::settings::Settings;
 use super::store::{self, Loaded};
-use super::versions;
+use super::{rights, saving, versions};
 use crate::problem::{Problem, Result};
 use crate::schema::{links, records};
 use crate::tenancy::TenantTx;
@@ -324,9 +325,9 @@ pub(super) async fn create(
 /// A record whose links may be changed: links are approved with the content (GEN-2).
 async fn changeable(tx: &mut TenantTx<'_>, entry: &Entry, from: Uuid) -> Result<Loaded> {
     let loaded = store::load_for(tx, entry, from, |_| Ok(())).await?;
-    store::may_author(tx, entry, &loaded.row)?;
-    store::is_live(entry, &loaded.row)?;
-    store::stays_frozen(entry, &loaded.row, &["links".to_owned()])?;
+    rights::may_author(tx, entry, &loaded.row)?;
+    rights::is_live(entry, &loaded.row)?;
+    rights::stays_frozen(entry, &loaded.row, &["links".to_owned()])?;
     Ok(loaded)
 }
 
@@ -337,10 +338,9 @@ fn relinked(tx: &mut TenantTx<'_>, entry: &Entry, loaded: Loaded) -> Result<()> 
         mirrors,
         standing,
     } = loaded;
-    let doer = tx.actor();
-    store::add_author(&mut row, doer);
+    rights::add_author(&mut row, tx.actor());
     let due = entry.due(&row)?;
-    store::save(tx, entry, &mut row, mirrors, standing, due, doer)
+    saving::save(tx, entry, &mut row, mirrors, standing, due)
 }
 
 /// The same answer for what belongs to another tenant, is of another kind, is not seen, or never

@@ -4,14 +4,14 @@
 //! |---|---|
 //! | `kind.rs`, `refs.rs` | what is a kind, what is a reference, where are they in a body? |
 //! | `lifecycle.rs`, `rules.rs`, `waivers.rs` | how does a kind declare its states and rules? |
-//! | `registry.rs`, `behaviour.rs`, `checks.rs` | how do routes and store meet all kinds without knowing them, and does what they declare fit? |
+//! | `entry.rs`, `registry.rs`, `behaviour.rs`, `checks.rs` | how do routes and store meet all kinds without knowing them, and does what they declare fit? |
 //! | `spine.rs`, `row.rs`, `shadow.rs` | what has every record, how is it stored, shown and found? |
-//! | `store.rs`, `references.rs`, `one_for.rs`, `archive.rs` | how is one made, changed, put away? |
+//! | `store.rs`, `saving.rs`, `rights.rs`, `references.rs`, `one_for.rs`, `archive.rs` | how is one made, changed, put away, and by whom? |
 //! | `transitions.rs`, `versions.rs` | how does it move, who approves, what is frozen and in force? |
 //! | `consequences.rs`, `hearing.rs`, `timed.rs`, `session.rs` | what follows from it, for others and in time? |
 //! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs` | who sees it, by which title, and whose hands were on it? |
 //! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs` | what hangs on it? |
-//! | `list.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
+//! | `list.rs`, `wanted.rs`, `order.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
 //! | `parts.rs`, `rows.rs`, `batch.rs` | items of a list in it, many rows under it, many at once? |
 //! | `settings.rs` | what has the tenant set? |
 //! | `closed.rs` | which kinds and states are there, for schemas? |
@@ -29,6 +29,7 @@ mod closed;
 mod comments;
 mod consequences;
 mod deadlines;
+mod entry;
 mod figures;
 mod find;
 mod hands;
@@ -40,14 +41,17 @@ mod links;
 mod list;
 mod one_for;
 mod openapi;
+mod order;
 mod parts;
 mod references;
 mod refs;
 mod registry;
+mod rights;
 mod routes;
 mod row;
 mod rows;
 mod rules;
+mod saving;
 mod session;
 mod settings;
 mod shadow;
@@ -60,11 +64,13 @@ mod transitions;
 mod versions;
 mod visibility;
 mod waivers;
+mod wanted;
 
 pub use called::{Called, Titled, called};
 pub use closed::{RecordKind, RecordState};
 pub use consequences::{Cause, New, amend, follow, spawn};
 pub use deadlines::REVIEW;
+pub use entry::{Entry, Move};
 pub use figures::{Counted, Figure, NextDate, live};
 pub use find::{Find, counts, find, get};
 pub use hands::hands_on;
@@ -76,7 +82,7 @@ pub use kind::{
 pub(crate) use lifecycle::lifecycle;
 pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
-pub use registry::{Entry, Move, Registry, install, registry};
+pub use registry::{Registry, install, registry};
 pub use routes::routes;
 pub use rows::{
     Known, RowEntry, Rows, add_rows_for, count_rows, forget_deadlines, instant_key, newest_rows,

@@ -6,8 +6,8 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::kind::OneFor;
-use super::registry::Entry;
 use super::row::{RawJson, Row};
 use crate::problem::{Problem, Result};
 use crate::schema::records;

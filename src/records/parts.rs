@@ -5,10 +5,10 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::kind::Part;
-use super::registry::Entry;
 use super::row::Stored;
-use super::store;
+use super::{rights, store};
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
 
@@ -75,9 +75,9 @@ pub(super) async fn put(
         })
     });
     if !own {
-        store::may_author(tx, entry, &loaded.row)?;
+        rights::may_author(tx, entry, &loaded.row)?;
     }
-    store::edit(tx, entry, loaded, None, |content| {
+    store::edit(tx, entry, loaded, |content| {
         let list = list_in(content, part)?;
         match list.iter_mut().find(|known| is_named(known, part, key)) {
             Some(known) => *known = Value::Object(item),
@@ -98,14 +98,14 @@ pub(super) async fn delete(
     precondition: impl FnOnce(i32) -> Result<()>,
 ) -> Result<Stored> {
     let loaded = store::load_for(tx, entry, id, precondition).await?;
-    store::may_author(tx, entry, &loaded.row)?;
+    rights::may_author(tx, entry, &loaded.row)?;
     if !items(&loaded.row.body, part)
         .iter()
         .any(|item| is_named(item, part, key))
     {
         return Err(Problem::not_found());
     }
-    store::edit(tx, entry, loaded, None, |content| {
+    store::edit(tx, entry, loaded, |content| {
         list_in(content, part)?.retain(|item| !is_named(item, part, key));
         Ok(())
     })

@@ -5,8 +5,9 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::try_join;
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::refs::{Found, Target};
-use super::registry::{Entry, registry};
+use super::registry::registry;
 use super::row::Row;
 use super::settings::Settings;
 use crate::problem::{FieldError, Problem, Result};

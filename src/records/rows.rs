@@ -16,11 +16,12 @@ use std::marker::PhantomData;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::behaviour::typed;
 use super::consequences::Cause;
+use super::entry::Entry;
 use super::kind::{Deadline, Kind, Record};
-use super::registry::{Entry, typed};
 use super::row::{RawJson, Row};
-use super::{deadlines, store, visibility};
+use super::{deadlines, rights, store, visibility};
 use crate::http::schema::{self, Shape};
 use crate::problem::{FieldError, Problem, Result};
 use crate::schema::rows;
@@ -212,7 +213,7 @@ impl<R: Rows> RowBehaviour for TypedRows<R> {
     ) -> LocalBoxFuture<'a, Result<RowsAdded>> {
         async move {
             let row = store::fetch(tx, entry, id).await?.into_row()?;
-            store::is_live(entry, &row)?;
+            rights::is_live(entry, &row)?;
             let record: Record<R::Of> = typed(&row)?;
             let sent: Vec<R> = sent
                 .into_iter()
@@ -526,7 +527,7 @@ pub(super) async fn add(
     let stored = store::fetch(tx, entry, id).await?;
     visibility::is_whole(tx, entry, &stored.spine).await?;
     if !rows_entry.own {
-        store::needs(tx, rows_entry.writers, &format!("add {}", rows_entry.list))?;
+        rights::needs(tx, rows_entry.writers, &format!("add {}", rows_entry.list))?;
     }
     let (sent, single) = match input.get("items") {
         Some(Value::Array(items)) if input.len() == 1 => (items.clone(), false),

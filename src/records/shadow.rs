@@ -5,7 +5,7 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::registry::Entry;
+use super::entry::Entry;
 use super::row::Row;
 
 /// Columns for filters.

@@ -6,9 +6,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::called::{Called, called};
+use super::entry::Entry;
 use super::kind::PERSON;
-use super::list::known;
-use super::registry::Entry;
 use super::row::Stored;
 use super::spine;
 use crate::http::query::Params;
@@ -34,8 +33,10 @@ impl Shaping {
         let expandable = expandable(entry);
         let expandable: Vec<&str> = expandable.iter().map(|(name, _)| name.as_str()).collect();
         Ok(Self {
-            fields: known("fields", params.take("fields"), &fields)?,
-            expand: known("expand", params.take("expand"), &expandable)?.unwrap_or_default(),
+            fields: params.take_known("fields", &fields)?,
+            expand: params
+                .take_known("expand", &expandable)?
+                .unwrap_or_default(),
         })
     }
 

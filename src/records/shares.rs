@@ -8,8 +8,8 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::registry::Entry;
-use super::store;
+use super::entry::Entry;
+use super::{rights, store};
 use crate::problem::{Problem, Result};
 use crate::schema::shares;
 use crate::tenancy::{Role, Roles, TenantTx, holders};
@@ -72,7 +72,7 @@ pub(super) async fn create(
     id: Uuid,
     new: NewShare,
 ) -> Result<Share> {
-    store::needs(tx, SHARERS, "share records with an external auditor")?;
+    rights::needs(tx, SHARERS, "share records with an external auditor")?;
     store::get(tx, entry, id).await?;
     if new.until < tx.today()? {
         return Err(Problem::invalid("/until", "is over"));
@@ -118,7 +118,7 @@ pub(super) async fn delete(
     id: Uuid,
     person: Uuid,
 ) -> Result<()> {
-    store::needs(tx, SHARERS, "end what is shared with an external auditor")?;
+    rights::needs(tx, SHARERS, "end what is shared with an external auditor")?;
     store::get(tx, entry, id).await?;
     let target = shares::table.find((tx.scope(), id, person));
     let gone = tx

@@ -9,20 +9,18 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::deadlines::{self, Standing};
+use super::entry::Entry;
 use super::hearing::{self, What};
 use super::links::{self, Mirror};
 use super::references::{self, references_of};
-use super::registry::Entry;
 use super::row::{Row, Spine, Stored};
-use super::rules::GEN_2;
 use super::session::Session;
-use super::shadow::Shadow;
 use super::spine::{self, Audience};
-use super::{one_for, visibility};
+use super::{one_for, rights, saving, visibility};
 use crate::http::merge_patch;
-use crate::problem::{FieldError, Problem, ProblemType, Result};
+use crate::problem::{Problem, Result};
 use crate::schema::records;
-use crate::tenancy::{Actor, Roles, TenantTx};
+use crate::tenancy::{Actor, TenantTx};
 
 /// A record with what hangs on it, loaded to be changed.
 pub(super) struct Loaded {
@@ -119,8 +117,8 @@ pub async fn create(
     mut input: Map<String, Value>,
 ) -> Result<Stored> {
     let roles = tx.actor().roles();
-    if !is_system(tx) && !roles.meets(entry.authors) {
-        needs(tx, entry.owners, &format!("make {}", entry.info.many))?;
+    if tx.actor() != Actor::System && !roles.meets(entry.authors) {
+        rights::needs(tx, entry.owners, &format!("make {}", entry.info.many))?;
         // Who writes only what they own, owns what they make.
         let owner = input.entry("owner_id").or_insert(Value::Null);
         if owner.is_null() {
@@ -140,7 +138,7 @@ pub async fn create(
         .map_err(|problem| problem.refused_on(entry.info.name, Uuid::nil(), json!("create")))
 }
 
-/// Makes a record; as the system when it follows from something else.
+/// Makes a record; what it follows from, if from something else, is told.
 pub(super) async fn insert(
     tx: &mut TenantTx<'_>,
     entry: &Entry,
@@ -149,8 +147,7 @@ pub(super) async fn insert(
 ) -> Result<Stored> {
     let (written, body) = Written::split(input)?;
     let now = tx.now();
-    let doer = doer(tx, cause.as_ref());
-    let actor = doer.person();
+    let actor = tx.actor().person();
     let audience = written.audience;
     let spine = Spine {
         id: Uuid::now_v7(),
@@ -175,59 +172,17 @@ pub(super) async fn insert(
         archived_at: None,
     };
     let mut row = Row { spine, body };
-    audience_is_somebody(&row)?;
+    rights::audience_is_somebody(&row)?;
     let found = references_of(entry, &row);
     let number = references::check(tx, &found, Some(entry.info.name)).await?;
     row.reference = format!("{}-{number:03}", entry.info.prefix);
     let due = entry.settle(&mut row, None, tx).await?;
     one_for::check(tx, entry, &row).await?;
-    let Shadow {
-        facets: [facet_1, facet_2, facet_3, facet_4],
-        sorts: [sort_1, sort_2, sort_3],
-        words,
-    } = Shadow::of(entry, &row);
-    let insert = diesel::insert_into(records::table).values((
-        (
-            records::tenant_id.eq(tx.scope()),
-            records::id.eq(row.id),
-            records::kind.eq(entry.info.name),
-            records::ref_no.eq(number),
-            records::ref_.eq(row.reference.clone()),
-            records::title.eq(row.title.clone()),
-            records::status.eq(row.status.clone()),
-            records::version.eq(row.version),
-            records::owner_id.eq(row.owner_id),
-            records::next_review_on.eq(row.next_review_on),
-            records::created_at.eq(now),
-            records::created_by.eq(actor),
-            records::updated_at.eq(now),
-            records::updated_by.eq(actor),
-            records::authors.eq(row.authors.clone()),
-        ),
-        (
-            records::audience.eq(row.audience.clone()),
-            records::audience_roles.eq(row.audience_roles.clone()),
-            records::audience_people.eq(row.audience_people.clone()),
-            records::body.eq(row.body.clone()),
-            records::facet_1.eq(facet_1),
-            records::facet_2.eq(facet_2),
-            records::facet_3.eq(facet_3),
-            records::facet_4.eq(facet_4),
-            records::sort_1.eq(sort_1),
-            records::sort_2.eq(sort_2),
-            records::sort_3.eq(sort_3),
-            records::words.eq(words),
-        ),
-    ));
-    tx.queue_fixed(insert);
-    Session::saved(tx, row.id);
-    links::mirror(tx, &row, Vec::new(), &references_of(entry, &row), actor);
-    deadlines::renew(tx, entry, &row, Vec::new(), due)?;
+    saving::insert(tx, entry, &row, number, due)?;
     let data = with_cause(json!({"after": row.told()}), cause);
-    tx.event_by(doer, "created", entry.info.name, row.id, &data)?;
-    let row = entry.made(row, tx).await?;
-    let (id, reference) = (row.id, row.reference.clone());
-    hearing::tell(tx, entry, id, &reference, What::Made).await?;
+    tx.event("created", entry.info.name, row.id, &data)?;
+    entry.made(&row, tx).await?;
+    hearing::tell(tx, entry, &row, What::Made).await?;
     newest(tx, entry, row).await
 }
 
@@ -240,8 +195,8 @@ pub async fn update(
     patch: Map<String, Value>,
 ) -> Result<Stored> {
     let loaded = load_for(tx, entry, id, precondition).await?;
-    may_author(tx, entry, &loaded.row)?;
-    edit(tx, entry, loaded, None, |content| {
+    rights::may_author(tx, entry, &loaded.row)?;
+    edit(tx, entry, loaded, |content| {
         merge_patch::apply(content, &Value::Object(patch));
         Ok(())
     })
@@ -254,30 +209,24 @@ pub(super) async fn edit(
     tx: &mut TenantTx<'_>,
     entry: &Entry,
     loaded: Loaded,
-    cause: Option<Value>,
     edit: impl FnOnce(&mut Value) -> Result<()>,
 ) -> Result<Stored> {
-    let Loaded {
-        mut row,
-        mirrors,
-        standing,
-    } = loaded;
-    is_live(entry, &row)?;
-    let old = row.clone();
-    let mut before = row.content();
+    let old = loaded.row.clone();
+    rights::is_live(entry, &old)?;
+    let mut before = old.content();
     entry.places.strip_read_only(&mut before);
     let mut content = before.clone();
     edit(&mut content)?;
     entry.check(&content)?;
     if content == before {
-        return Ok(row.to_stored());
+        return Ok(old.to_stored());
     }
     let changed = changed_fields(&before, &content);
-    if cause.is_none() {
-        stays_frozen(entry, &row, &changed)?;
-    }
+    rights::stays_frozen(entry, &old, &changed)?;
     let (written, mut body) = Written::split(content)?;
-    entry.places.keep_read_only(&row.body, &mut body);
+    entry.places.keep_read_only(&old.body, &mut body);
+    let mut loaded = loaded;
+    let row = &mut loaded.row;
     row.title = written.title;
     row.owner_id = written.owner_id;
     row.next_review_on = written.next_review_on;
@@ -285,26 +234,38 @@ pub(super) async fn edit(
     row.audience_roles = written.audience.audience_roles;
     row.audience_people = written.audience.audience_people;
     row.body = body;
-    audience_is_somebody(&row)?;
-    let doer = doer(tx, cause.as_ref());
-    let is_content = |name: &String| {
-        !spine::NO_CONTENT.contains(&name.as_str()) && !entry.stays_open.contains(&name.as_str())
-    };
-    if changed.iter().any(is_content) {
-        add_author(&mut row, doer);
+    rights::audience_is_somebody(row)?;
+    if changed.iter().any(|name| entry.is_content(name)) {
+        rights::add_author(row, tx.actor());
     }
-    references::check_new(tx, &references_of(entry, &old), &references_of(entry, &row)).await?;
-    let due = entry.settle(&mut row, Some(&old), tx).await?;
-    one_for::check(tx, entry, &row).await?;
+    references::check_new(tx, &references_of(entry, &old), &references_of(entry, row)).await?;
+    one_for::check(tx, entry, row).await?;
+    change(tx, entry, loaded, &old, None).await
+}
+
+/// Settles a changed row, stores it, and tells what differs from the old one.
+pub(super) async fn change(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    loaded: Loaded,
+    old: &Row,
+    cause: Option<Value>,
+) -> Result<Stored> {
+    let Loaded {
+        mut row,
+        mirrors,
+        standing,
+    } = loaded;
+    let due = entry.settle(&mut row, Some(old), tx).await?;
     let changes = differences(&old.told(), &row.told());
     let fields = names(&changes);
     if fields.is_empty() {
         return Ok(old.to_stored());
     }
-    save(tx, entry, &mut row, mirrors, standing, due, doer)?;
+    saving::save(tx, entry, &mut row, mirrors, standing, due)?;
     let data = with_cause(json!({"changes": changes}), cause);
-    tx.event_by(doer, "changed", entry.info.name, row.id, &data)?;
-    hearing::tell(tx, entry, row.id, &row.reference, What::Changed(fields)).await?;
+    tx.event("changed", entry.info.name, row.id, &data)?;
+    hearing::tell(tx, entry, &row, What::Changed(fields)).await?;
     newest(tx, entry, row).await
 }
 
@@ -316,72 +277,6 @@ pub(super) async fn newest(tx: &mut TenantTx<'_>, entry: &Entry, row: Row) -> Re
     Ok(row.to_stored())
 }
 
-/// Queues the statements that store a changed row with its links and deadlines.
-pub(super) fn save(
-    tx: &mut TenantTx<'_>,
-    entry: &Entry,
-    row: &mut Row,
-    mirrors: Vec<Mirror>,
-    standing: Vec<Standing>,
-    due: Vec<super::Deadline>,
-    doer: Actor,
-) -> Result<()> {
-    let version = row.version;
-    row.version += 1;
-    row.updated_at = tx.now();
-    row.updated_by = doer.person();
-    let Shadow {
-        facets: [facet_1, facet_2, facet_3, facet_4],
-        sorts: [sort_1, sort_2, sort_3],
-        words,
-    } = Shadow::of(entry, row);
-    let target = records::table
-        .find((tx.scope(), row.id))
-        .filter(records::version.eq(version));
-    let statement = diesel::update(target).set((
-        (
-            records::title.eq(row.title.clone()),
-            records::status.eq(row.status.clone()),
-            records::version.eq(row.version),
-            records::owner_id.eq(row.owner_id),
-            records::next_review_on.eq(row.next_review_on),
-            records::updated_at.eq(row.updated_at),
-            records::updated_by.eq(row.updated_by),
-            records::authors.eq(row.authors.clone()),
-            records::in_force.eq(row.in_force),
-            records::approved_by.eq(row.approved_by),
-            records::approved_on.eq(row.approved_on),
-            records::archived_at.eq(row.archived_at),
-        ),
-        (
-            records::audience.eq(row.audience.clone()),
-            records::audience_roles.eq(row.audience_roles.clone()),
-            records::audience_people.eq(row.audience_people.clone()),
-            records::body.eq(row.body.clone()),
-            records::facet_1.eq(facet_1),
-            records::facet_2.eq(facet_2),
-            records::facet_3.eq(facet_3),
-            records::facet_4.eq(facet_4),
-            records::sort_1.eq(sort_1),
-            records::sort_2.eq(sort_2),
-            records::sort_3.eq(sort_3),
-            records::words.eq(words),
-        ),
-    ));
-    tx.queue_fixed_one(statement);
-    Session::saved(tx, row.id);
-    links::mirror(tx, row, mirrors, &references_of(entry, row), doer.person());
-    deadlines::renew(tx, entry, row, standing, due)
-}
-
-/// Who is named in events and rows: the system, for what follows from something else.
-pub(super) fn doer(tx: &TenantTx<'_>, cause: Option<&Value>) -> Actor {
-    match cause {
-        Some(_) => Actor::System,
-        None => tx.actor(),
-    }
-}
-
 pub(super) fn with_cause(mut data: Value, cause: Option<Value>) -> Value {
     if let (Some(cause), Value::Object(fields)) = (cause, &mut data) {
         fields.insert("cause".to_owned(), cause);
@@ -389,114 +284,7 @@ pub(super) fn with_cause(mut data: Value, cause: Option<Value>) -> Value {
     data
 }
 
-pub(super) fn add_author(row: &mut Row, doer: Actor) {
-    if let Some(person) = doer.person()
-        && !row.authors.contains(&person)
-    {
-        row.authors.push(person);
-    }
-}
-
-fn is_system(tx: &TenantTx<'_>) -> bool {
-    tx.actor() == Actor::System
-}
-
-/// Whether the caller may change this record: authors all of them, owners theirs.
-pub(super) fn may_author(tx: &TenantTx<'_>, entry: &Entry, row: &Row) -> Result<()> {
-    let actor = tx.actor();
-    let owns = row.owner_id.is_some() && row.owner_id == actor.person();
-    if owns && actor.roles().meets(entry.owners) {
-        return Ok(());
-    }
-    if !actor.roles().meets(entry.authors) && actor.roles().meets(entry.owners) {
-        return Err(Problem::forbidden(format!(
-            "With your roles you change {} that you own.",
-            entry.info.many
-        )));
-    }
-    needs(
-        tx,
-        entry.authors.with(entry.owners),
-        &format!("change {}", entry.info.many),
-    )
-}
-
-/// Whether the actor holds one of `roles`; the system may do everything but approve.
-pub(super) fn needs(tx: &TenantTx<'_>, roles: Roles, what: &str) -> Result<()> {
-    if is_system(tx) || tx.actor().roles().meets(roles) {
-        return Ok(());
-    }
-    Err(Problem::forbidden(match roles.names() {
-        names if names.is_empty() => format!("Nobody can {what}; it happens by itself."),
-        names => format!(
-            "To {what}, one of these roles is needed: {}.",
-            names.join(", ")
-        ),
-    }))
-}
-
-/// Whether the record can still change.
-pub(super) fn is_live(entry: &Entry, row: &Row) -> Result<()> {
-    match row.archived_at {
-        None => Ok(()),
-        Some(_) => Err(Problem::conflict(format!(
-            "This {} is archived and cannot change.",
-            entry.info.one
-        ))),
-    }
-}
-
-/// Whoever names an audience names somebody, or nobody could read it any more.
-fn audience_is_somebody(row: &Row) -> Result<()> {
-    let nobody = row.audience_roles.is_empty() && row.audience_people.is_empty();
-    if row.audience == spine::NAMED && nobody && row.owner_id.is_none() {
-        return Err(Problem::invalid(
-            "/audience",
-            "names nobody: give audience_roles, audience_people or an owner",
-        ));
-    }
-    Ok(())
-}
-
-/// GEN-2: approved content is immutable, save for the fields that stay open.
-pub(super) fn stays_frozen(entry: &Entry, row: &Row, changed: &[String]) -> Result<()> {
-    if !entry.is_frozen(&row.status) {
-        return Ok(());
-    }
-    let closed: Vec<_> = changed
-        .iter()
-        .filter(|name| {
-            !entry.stays_open.contains(&name.as_str())
-                && !spine::NO_CONTENT.contains(&name.as_str())
-        })
-        .map(|name| FieldError {
-            pointer: format!("/{name}"),
-            detail: "is frozen".to_owned(),
-        })
-        .collect();
-    if closed.is_empty() {
-        return Ok(());
-    }
-    let back = match entry.moves.iter().any(|known| {
-        known.from == row.status && (known.flags.revises || !entry.is_frozen(known.to))
-    }) {
-        true => "Move it back first.",
-        false => "Make a new one.",
-    };
-    let mut problem = GEN_2
-        .refuses(
-            "",
-            format!(
-                "This {} is {}: its content is frozen. {back}",
-                entry.info.one, row.status
-            ),
-        )
-        .with_status(ProblemType::Conflict.status());
-    problem.errors = closed;
-    Err(problem)
-}
-
-fn changed_fields(before: &Value, after: &Value) -> Vec<String> {
+pub(super) fn changed_fields(before: &Value, after: &Value) -> Vec<String> {
     names(&differences(before, after))
 }
 

@@ -6,7 +6,9 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::consequences::{Cause, step};
-use super::registry::{Entry, registry};
+use super::entry::Entry;
+use super::registry::registry;
+use super::store;
 use crate::problem::Result;
 use crate::schema::{deadlines, records};
 use crate::tenancy::TenantTx;
@@ -23,11 +25,22 @@ pub async fn let_time_pass(tx: &mut TenantTx<'_>) -> Result<usize> {
             for (id, reference, due_on) in over(tx, entry, known.from, deadline).await? {
                 let because = format!("its {} was on {due_on}", deadline.replace('_', " "));
                 let cause = Cause::new(entry.info.name, id, &reference, because);
-                let moved = tx
-                    .nested(async |tx| step(tx, entry, id, known.to, &cause).await)
-                    .await;
-                match moved {
-                    Ok(()) => made += 1,
+                let moved = tx.nested(async |tx| {
+                    let loaded = store::load(tx, entry, id).await?;
+                    // What was moved before it may have changed it too.
+                    let waits = loaded.row.status == known.from
+                        && loaded.row.archived_at.is_none()
+                        && loaded
+                            .standing
+                            .iter()
+                            .any(|one| one.name == deadline && one.due_on == due_on);
+                    if waits {
+                        step(tx, entry, loaded, known, &cause).await?;
+                    }
+                    Ok(waits)
+                });
+                match moved.await {
+                    Ok(waited) => made += usize::from(waited),
                     Err(problem) => tracing::error!(
                         record_id = %id, %problem,
                         "{reference} could not become {} by itself", known.to

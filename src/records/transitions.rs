@@ -6,12 +6,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::closed::RecordState;
+use super::entry::{Entry, Move};
 use super::hearing::{self, What};
-use super::registry::{Entry, Move};
 use super::row::{Row, Stored};
 use super::rules::{self, GEN_1};
 use super::store::{self, Loaded};
-use super::{links, versions};
+use super::{links, rights, saving, versions};
 use crate::problem::{FieldError, Problem, Result};
 use crate::tenancy::{Actor, Role, Roles, TenantTx};
 
@@ -65,7 +65,7 @@ pub async fn options(
         if known.from != row.status {
             continue;
         }
-        let refusal = match store::is_live(entry, &row) {
+        let refusal = match rights::is_live(entry, &row) {
             Ok(()) => judge(tx, entry, &row, index, known).await.err(),
             Err(refusal) => Some(refusal),
         };
@@ -103,7 +103,7 @@ pub async fn make(
 ) -> Result<Stored> {
     let loaded = store::load_for(tx, entry, id, precondition).await?;
     let row = &loaded.row;
-    store::is_live(entry, row)?;
+    rights::is_live(entry, row)?;
     let Some((index, known)) = entry.find_move(&row.status, &request.to) else {
         return Err(not_from_here(entry, row, &request.to));
     };
@@ -196,8 +196,7 @@ pub(super) async fn enter(
     if flags.revises {
         links::unpin(tx, row.id);
     }
-    let doer = store::doer(tx, cause.as_ref());
-    store::save(tx, entry, &mut row, mirrors, standing, due, doer)?;
+    saving::save(tx, entry, &mut row, mirrors, standing, due)?;
     let mut data = json!({"from": known.from, "to": known.to, "reason": reason});
     let changes = store::differences(&old.told(), &row.told());
     if let Value::Object(fields) = &mut data {
@@ -212,9 +211,9 @@ pub(super) async fn enter(
         }
     }
     let data = store::with_cause(data, cause);
-    tx.event_by(doer, "moved", entry.info.name, row.id, &data)?;
-    let row = entry.moved(row, known.from, tx).await?;
-    hearing::tell(tx, entry, row.id, &row.reference, What::Moved(known.to)).await?;
+    tx.event("moved", entry.info.name, row.id, &data)?;
+    entry.moved(&row, known.from, tx).await?;
+    hearing::tell(tx, entry, &row, What::Moved(known.to)).await?;
     store::newest(tx, entry, row).await
 }
 
@@ -267,7 +266,7 @@ fn permitted(tx: &TenantTx<'_>, entry: &Entry, row: &Row, known: &Move) -> Resul
     if is_named || roles.meets(known.by) {
         return Ok(());
     }
-    store::needs(tx, known.by, &what)
+    rights::needs(tx, known.by, &what)
 }
 
 /// Whether a field of the body names the person, alone or in a list.

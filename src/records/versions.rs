@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::behaviour::typed;
 use super::closed::{RecordKind, RecordState};
+use super::entry::Entry;
 use super::kind::Kind;
 use super::links::{self, Link};
 use super::one_for;
-use super::registry::{Entry, entry_of, typed};
+use super::registry::entry_of;
 use super::row::{RawJson, Row, Stored};
 use super::session::Session;
 use super::{Record, store};

@@ -12,8 +12,9 @@ use diesel::sql_types::{Bool, Nullable};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use super::entry::Entry;
 use super::kind::SeenBy;
-use super::registry::{Entry, registry};
+use super::registry::registry;
 use super::row::{RawJson, Spine, Stored};
 use super::spine::{EVERYBODY, NAMED};
 use crate::problem::{Problem, Result};
@@ -222,16 +223,30 @@ fn auditor(actor: Actor) -> Option<Uuid> {
 /// A condition on records.
 pub type Visible = Box<dyn BoxableExpression<records::table, Pg, SqlType = Nullable<Bool>>>;
 
-/// Which records of these kinds the actor of a transaction sees, as a condition.
-pub fn visible(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Option<Visible>> {
-    condition(tx, kinds, true)
+/// Which records an actor sees.
+pub(super) enum Seen {
+    /// All, whatever they are.
+    All,
+    /// These, as a whole.
+    Whole(Visible),
+    /// Some as a whole; of others, the version in force.
+    Partly { whole: Visible, in_force: Visible },
 }
 
-/// Which records the actor sees, as a whole or `partly` too.
-fn condition(tx: &TenantTx<'_>, kinds: &[&'static Entry], partly: bool) -> Result<Option<Visible>> {
+/// Which records of these kinds the actor of a transaction sees, as a condition.
+pub fn visible(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Option<Visible>> {
+    Ok(match seen(tx, kinds)? {
+        Seen::All => None,
+        Seen::Whole(whole) => Some(whole),
+        Seen::Partly { whole, in_force } => Some(Box::new(whole.or(in_force))),
+    })
+}
+
+/// Which records of these kinds the actor of a transaction sees.
+pub(super) fn seen(tx: &TenantTx<'_>, kinds: &[&'static Entry]) -> Result<Seen> {
     let actor = tx.actor();
     let Actor::Person { id, roles, .. } = actor else {
-        return Ok(None);
+        return Ok(Seen::All);
     };
     let readable: Vec<&str> = kinds
         .iter()
@@ -246,18 +261,11 @@ fn condition(tx: &TenantTx<'_>, kinds: &[&'static Entry], partly: bool) -> Resul
     let own = records::owner_id.eq(id).or(named);
     let open = records::audience.ne(NAMED);
     if readable.len() == kinds.len() {
-        return Ok(Some(Box::new(own.or(open))));
+        return Ok(Seen::Whole(Box::new(own.or(open))));
     }
-    let published = records::audience
-        .eq(EVERYBODY)
-        .and(records::in_force.is_not_null());
     let whole = own.or(open.and(records::kind.eq_any(readable)));
-    let others: Visible = match partly {
-        true => Box::new(whole.or(published)),
-        false => Box::new(whole),
-    };
-    Ok(Some(match auditor(actor) {
-        None => others,
+    let whole: Visible = match auditor(actor) {
+        None => Box::new(whole),
         Some(person) => {
             let today = tx.today()?;
             let shared = shares::table
@@ -265,31 +273,45 @@ fn condition(tx: &TenantTx<'_>, kinds: &[&'static Entry], partly: bool) -> Resul
                 .filter(shares::person_id.eq(person))
                 .filter(shares::until.ge(today))
                 .select(shares::record_id);
-            Box::new(others.or(records::id.eq_any(shared)))
+            Box::new(whole.or(records::id.eq_any(shared)))
         }
-    }))
+    };
+    let published = records::audience
+        .eq(EVERYBODY)
+        .and(records::in_force.is_not_null());
+    Ok(Seen::Partly {
+        whole,
+        in_force: Box::new(published.nullable()),
+    })
 }
 
 /// Ids of the records that the actor sees, for queries of what hangs on records.
 pub fn visible_ids(tx: &TenantTx<'_>) -> Result<VisibleIds> {
-    ids(tx, true)
+    let condition = visible(tx, &all_kinds())?;
+    Ok(ids(tx, condition))
 }
 
 /// Ids of the records of which the actor sees everything, and not just what is in force.
 pub fn whole_ids(tx: &TenantTx<'_>) -> Result<VisibleIds> {
-    ids(tx, false)
+    Ok(match seen(tx, &all_kinds())? {
+        Seen::All => ids(tx, None),
+        Seen::Whole(whole) | Seen::Partly { whole, .. } => ids(tx, Some(whole)),
+    })
 }
 
-fn ids(tx: &TenantTx<'_>, partly: bool) -> Result<VisibleIds> {
-    let kinds: Vec<_> = registry().entries().iter().collect();
+fn all_kinds() -> Vec<&'static Entry> {
+    registry().entries().iter().collect()
+}
+
+fn ids(tx: &TenantTx<'_>, condition: Option<Visible>) -> VisibleIds {
     let query = records::table
         .filter(records::tenant_id.eq(tx.scope()))
         .select(records::id)
         .into_boxed();
-    Ok(match condition(tx, &kinds, partly)? {
+    match condition {
         Some(condition) => query.filter(condition),
         None => query,
-    })
+    }
 }
 
 /// A query of ids.

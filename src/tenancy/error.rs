@@ -23,6 +23,10 @@ const CONSTRAINTS: &[(&str, Meaning)] = {
     const NOBODY: &str = "names a person who is not known here";
     &[
         ("records_status", OutOfStep),
+        (
+            "one_row",
+            Conflict("It has changed in the meantime. Read it again."),
+        ),
         ("records_owner", Invalid("/owner_id", NOBODY)),
         ("deadlines_person", Invalid("/owner_id", NOBODY)),
         ("links_person", Invalid("", NOBODY)),

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use super::chain::Chain;
 use super::db::{Connection, Db, is_preparing, nothing_is_prepared};
-use super::prepared::Prepared;
+use super::prepared::{OneRow, Prepared};
 use super::roles::Roles;
 use crate::problem::{Problem, Result};
 
@@ -237,6 +237,17 @@ impl<'c> TenantTx<'c> {
         self.actor
     }
 
+    /// Does what follows from something by itself: as the system, and nobody's own act.
+    pub async fn as_system<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let actor = std::mem::replace(&mut self.actor, Actor::System);
+        let outcome = work(self).await;
+        self.actor = actor;
+        outcome
+    }
+
     /// The instant of everything in this transaction.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
@@ -355,9 +366,7 @@ impl<'c> TenantTx<'c> {
 
     /// As [`TenantTx::queue_fixed`], and fails unless the statement hits exactly one row.
     pub fn queue_fixed_one(&mut self, statement: impl Statement<'c>) {
-        let rows = fixed(self.connection, statement);
-        let one = async { exactly_one(rows.await?) };
-        self.queued.push(one.boxed_local());
+        self.queue_fixed(OneRow(statement));
     }
 
     /// Appends an event to the hash chain of the tenant (or firm, or account).
@@ -465,14 +474,6 @@ pub(super) fn fixed<'c>(
     statement: impl Statement<'c>,
 ) -> LocalBoxFuture<'c, QueryResult<usize>> {
     async move { Prepared(statement).execute(&mut &*connection).await }.boxed_local()
-}
-
-/// A version that moved on in between shows as a failed precondition.
-fn exactly_one(rows: usize) -> QueryResult<usize> {
-    match rows {
-        1 => Ok(1),
-        _ => Err(diesel::result::Error::RollbackTransaction),
-    }
 }
 
 /// The statement that chooses whose rows are seen; written from a typed id.

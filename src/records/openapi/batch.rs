@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::registry::Entry;
+use super::super::entry::Entry;
 use super::examples::input_example;
 use super::schemas::{object, schema_of};
 use super::{a, set};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::super::registry::{Entry, Registry};
+use super::super::entry::Entry;
+use super::super::registry::Registry;
 use super::super::rows::RowEntry;
 use super::super::settings::Settings;
 use super::a;

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::entry::Entry;
 use super::super::kind::Part;
-use super::super::list::sorts_of;
-use super::super::registry::{Entry, Registry};
+use super::super::order::sorts_of;
+use super::super::registry::Registry;
 use super::super::rows::RowEntry;
 use super::super::shaping;
 use super::parameters::{any_of, known, list_filters, query, several, uuid};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::list::SORTS;
+use super::super::order::SORTS;
 use super::super::registry::Registry;
 use super::operations::Of;
 use super::schemas::reference;

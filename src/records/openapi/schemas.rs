@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::super::comments::{Comment, NewComment};
 use super::super::deadlines::Standing;
+use super::super::entry::Entry;
 use super::super::kind::PERSON;
 use super::super::links::{Link, NewLink};
-use super::super::registry::{Entry, Registry};
+use super::super::registry::Registry;
 use super::super::rows::{AT_ONCE, RowEntry, RowsAdded};
 use super::super::settings::Settings;
 use super::super::shares::{NewShare, Share};

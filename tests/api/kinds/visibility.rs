@@ -220,3 +220,40 @@ async fn an_external_auditor_reads_of_a_published_policy_what_is_in_force_unless
     world.manager.api.post(&format!("{path}/shares"), &share, 200).await;
     assert_eq!(auditor.api.get(&list, 200).await["items"][0]["title"], "Quokka");
 }
+
+#[actix_web::test]
+async fn whoever_sees_only_what_is_in_force_filters_and_searches_that() {
+    let world = world("Filtered sight").await;
+    let employee = world.client.staff_by(&world.manager, "Eve Employee", &["employee"], None).await;
+    let mut policy = example("policy");
+    policy["next_review_on"] = json!(in_days(300));
+    policy["audience"] = json!("everybody");
+    let path = world.make(&world.consultant, "policies", policy).await;
+    world.consultant.api.transition(&path, "in_review", None, 200).await;
+    world.top.api.transition(&path, "approved", None, 200).await;
+    world.manager.api.transition(&path, "published", None, 200).await;
+    world.manager.api.transition(&path, "draft", Some("narrower"), 200).await;
+    world.consultant.api.patch(&path, &json!({"kind": "data", "title": "Quokka"}), 200).await;
+
+    let list = world.client.path("policies");
+    for (query, for_employee, for_consultant) in [
+        ("status=published", 1, 0),
+        ("status=draft", 0, 1),
+        ("kind=ai", 1, 0),
+        ("kind=data", 0, 1),
+        ("kind=ai,data", 1, 1),
+        ("kind=ai&status=published&q=policy", 1, 0),
+        ("q=quokka", 0, 1),
+        ("updated_since=2200-01-01T00:00:00Z", 0, 0),
+    ] {
+        let address = format!("{list}?{query}");
+        for (who, expected) in [(&employee, for_employee), (&world.consultant, for_consultant)] {
+            let found = who.api.get(&address, 200).await;
+            assert_eq!(found["items"].as_array().unwrap().len(), expected, "{query} for {}: {found}", who.email);
+        }
+    }
+    world.consultant.api.patch(&path, &json!({"owner_id": employee.id}), 200).await;
+    let own = employee.api.get(&format!("{list}?status=published"), 200).await;
+    assert_eq!(own["items"], json!([]), "who owns it sees the draft, and finds it as one");
+    assert_eq!(employee.api.get(&format!("{list}?q=quokka"), 200).await["items"].as_array().unwrap().len(), 1);
+}

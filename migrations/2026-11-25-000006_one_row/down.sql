@@ -1,0 +1,1 @@
+DROP DOMAIN aims_one_row;
