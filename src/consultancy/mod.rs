@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `firms.rs` | how does a consultancy begin, and what is it called? |
 //! | `firm_members.rs` | who belongs to a consultancy? |
-//! | `firm_invitations.rs` | who is invited to a consultancy? |
+//! | `firm_invitations.rs`, `one_invitation.rs` | who is invited to a consultancy? |
 //! | `tenants.rs` | which client organisations are there? |
 //! | `tenant_new.rs` | how does a tenant begin? |
 //! | `engagement_rows.rs`, `engagements.rs` | under which contracts does a firm work for a tenant? |
@@ -22,6 +22,7 @@ mod engagements;
 mod firm_invitations;
 mod firm_members;
 mod firms;
+mod one_invitation;
 mod portfolio;
 mod portfolio_row;
 mod tenant_invitations;
@@ -42,6 +43,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(firm_members::end_member)
         .service(firm_invitations::list_invitations)
         .service(firm_invitations::create_invitation)
+        .service(one_invitation::of_firm)
         .service(firm_invitations::delete_invitation)
         .service(portfolio::get_portfolio)
         .service(engagements::list_engagements)
@@ -50,6 +52,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(engagements::update_engagement)
         .service(assignments::list_assignments)
         .service(assignments::create_assignment)
+        .service(assignments::get_assignment)
         .service(assignments::end_assignment)
         .service(tenants::list_tenants)
         .service(tenant_new::create_tenant)
@@ -62,6 +65,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(tenant_members::end_member)
         .service(tenant_invitations::list_invitations)
         .service(tenant_invitations::create_invitation)
+        .service(one_invitation::of_tenant)
         .service(tenant_invitations::delete_invitation);
 }
 

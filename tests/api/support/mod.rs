@@ -3,6 +3,7 @@
 
 pub mod actors;
 pub mod client;
+mod documented;
 pub mod server;
 
 pub use actors::{Firm, Person, TenantWorld};
