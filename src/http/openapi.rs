@@ -14,6 +14,7 @@ mod parts;
 #[path = "openapi_tidy.rs"]
 mod tidy;
 
+pub(super) use tidy::MERGE_PATCH;
 pub use tidy::SOMETIMES;
 
 use parts::{ALWAYS, common_parameter, complete_components, header, name_of};
@@ -27,7 +28,8 @@ const DESCRIPTION: &str = "\
 AI management systems (ISO/IEC 42001) for consultancies and their clients.
 
 Errors are `application/problem+json` (RFC 9457). Resources carry a strong `ETag`; PATCH, PUT, \
-DELETE and transitions need it in `If-Match`. Lists are paged by an opaque `cursor`. Unknown \
+DELETE and transitions need it in `If-Match`. PATCH takes a JSON merge patch (RFC 7396), also as \
+`application/json`. Lists are paged by an opaque `cursor`. Unknown \
 fields and parameters are refused.";
 
 /// The finished document in both versions, and the paths it knows.
@@ -273,6 +275,7 @@ impl Route<'_> {
         }
         let conditional = self.takes(operation, "header", "If-None-Match");
         share_parameters(operation);
+        tidy::one_media_type(operation);
         let responses = operation.entry("responses").or_insert_with(|| json!({}));
         let Value::Object(responses) = responses else {
             return;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::openapi::MERGE_PATCH;
+
 /// Keywords of JSON Schema 2020-12 that 3.0 does not have and can do without.
 const UNKNOWN: &[&str] = &[
     "$anchor",
@@ -34,7 +36,7 @@ const LICENSE: &str = "https://www.apache.org/licenses/LICENSE-2.0";
 pub fn convert(mut document: Value) -> Value {
     type_nullable(&mut document);
     walk(&mut document);
-    one_media_type(&mut document);
+    plain_json(&mut document);
     if let Value::Object(top) = &mut document {
         top.insert("openapi".to_owned(), json!("3.0.3"));
         top.remove("webhooks");
@@ -50,9 +52,8 @@ pub fn convert(mut document: Value) -> Value {
     document
 }
 
-/// Generators of that time know one media type of a body: that which every server and client
-/// knows.
-fn one_media_type(document: &mut Value) {
+/// Generators of that time know plain JSON only, which is taken for patches too.
+fn plain_json(document: &mut Value) {
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     let operations = paths
         .into_iter()
@@ -61,9 +62,9 @@ fn one_media_type(document: &mut Value) {
         .flat_map(Map::values_mut);
     for operation in operations {
         if let Some(Value::Object(content)) = operation.pointer_mut("/requestBody/content")
-            && content.contains_key("application/json")
+            && let Some(patch) = content.remove(MERGE_PATCH)
         {
-            content.retain(|media, _| media == "application/json");
+            content.insert("application/json".to_owned(), patch);
         }
     }
 }

@@ -11,6 +11,8 @@ const PAGE_OF: &str = "Listing_";
 pub const SOMETIMES: &str = "x-sometimes";
 /// Where schemas are.
 const SCHEMAS: &str = "#/components/schemas/";
+/// A JSON merge patch (RFC 7396).
+pub(in crate::http) const MERGE_PATCH: &str = "application/merge-patch+json";
 /// Groups of components that are pruned.
 const PRUNED: &[&str] = &["schemas", "examples", "parameters", "headers", "responses"];
 
@@ -176,6 +178,20 @@ pub(super) fn prune(doc: &mut Value) {
         if let Some(Value::Object(entries)) = components.get_mut(*group) {
             entries.retain(|name, _| reached.contains(&format!("#/components/{group}/{name}")));
         }
+    }
+}
+
+/// Leaves the one media type of a patch that says what it is. Generators write a body of two types
+/// twice, and some of them not so that it works; plain JSON is taken as well, which the head of the
+/// document tells.
+pub(super) fn one_media_type(operation: &mut Map<String, Value>) {
+    let content = operation
+        .get_mut("requestBody")
+        .and_then(|body| body.get_mut("content"));
+    if let Some(Value::Object(content)) = content
+        && content.contains_key(MERGE_PATCH)
+    {
+        content.retain(|media, _| media == MERGE_PATCH);
     }
 }
 
