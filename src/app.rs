@@ -407,6 +407,8 @@ fn features(cfg: &mut ServiceConfig<'_>) {
 /// That the server can work.
 #[derive(serde::Serialize, utoipa::ToSchema)]
 struct Readiness {
+    /// Nothing else is told.
+    #[schema(example = "ready")]
     status: Ready,
 }
 
