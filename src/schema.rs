@@ -127,6 +127,7 @@ diesel::table! {
         accepted_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        revoked_because -> Nullable<Text>,
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::identity::joining::add_person;
@@ -92,9 +92,9 @@ pub(super) async fn insert(tx: &mut TenantTx<'_>, new: NewMembership) -> Result<
     Ok(id)
 }
 
-/// Ends an assignment or membership; the transaction must be in the tenant's scope. 404 if it is
-/// not running.
-pub(super) async fn end(tx: &mut TenantTx<'_>, membership: Uuid, why: &str) -> Result<()> {
+/// Ends an assignment or membership, `why` goes into the event; the transaction must be in the
+/// tenant's scope. 404 if it is not running.
+pub(super) async fn end(tx: &mut TenantTx<'_>, membership: Uuid, why: &Value) -> Result<()> {
     let row = diesel::update(
         memberships::table
             .filter(memberships::id.eq(membership))
@@ -109,6 +109,5 @@ pub(super) async fn end(tx: &mut TenantTx<'_>, membership: Uuid, why: &str) -> R
     if tx.run(async |db| row.execute(&mut &*db).await).await? == 0 {
         return Err(Problem::not_found());
     }
-    let data = json!({"because": why});
-    tx.event("member.ended", "membership", membership, &data)
+    tx.event("member.ended", "membership", membership, why)
 }

@@ -2,10 +2,11 @@
 
 use actix_web::http::header::ETAG;
 use actix_web::{HttpResponse, delete, get, post, web};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -18,8 +19,11 @@ use crate::identity::grants;
 use crate::identity::independence;
 use crate::identity::listing::{Listing, Page};
 use crate::problem::{Problem, Result};
+use crate::records::{Owned, owned_by};
 use crate::schema::{memberships, users};
-use crate::tenancy::{Answer, Caller, Callers, FirmRole, IdempotencyKey, Role, Tenant, TenantTx};
+use crate::tenancy::{
+    Answer, Caller, Callers, FirmRole, Holding, IdempotencyKey, PlaceState, Role, Tenant, TenantTx,
+};
 
 /// What a consultant may be under an engagement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -80,47 +84,55 @@ struct Assignment {
     /// Last day; null: open.
     #[schema(example = "2027-12-31")]
     valid_until: Option<NaiveDate>,
+    /// Whether the person reaches the client now.
+    state: PlaceState,
     /// Optimistic lock; also the `ETag`.
     #[schema(example = 1)]
     version: i32,
 }
 
+/// An assignment that was ended, and what it leaves behind.
+#[derive(Serialize, ToSchema)]
+struct EndedAssignment {
+    /// Id of the membership in the tenant.
+    #[schema(example = "019abc12-0000-7000-8000-000000000006")]
+    id: Uuid,
+    /// Account.
+    #[schema(example = "019abc12-0000-7000-8000-000000000005")]
+    user_id: Uuid,
+    /// Open records of the client that need another owner.
+    owns: Owned,
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = memberships, check_for_backend(diesel::pg::Pg))]
 struct Row {
-    id: Uuid,
-    tenant_id: Uuid,
-    user_id: Uuid,
-    roles: Vec<String>,
-    valid_from: NaiveDate,
-    valid_until: Option<NaiveDate>,
+    #[diesel(embed)]
+    holding: Holding,
     version: i32,
     #[diesel(select_expression = (users::name, users::email))]
     person: (String, String),
 }
 
 impl Row {
-    fn under(self, engagement_id: Uuid) -> Assignment {
+    fn under(self, engagement_id: Uuid, now: DateTime<Utc>) -> Assignment {
         let Self {
-            id,
-            tenant_id,
-            user_id,
-            roles,
-            valid_from,
-            valid_until,
+            holding,
             version,
             person: (name, email),
         } = self;
+        let role = holding.roles().iter().next();
         Assignment {
-            id,
+            id: holding.id,
             engagement_id,
-            tenant_id,
-            user_id,
+            tenant_id: holding.tenant_id,
+            user_id: holding.user_id,
             name,
             email,
-            role: roles.into_iter().next().unwrap_or_default(),
-            valid_from,
-            valid_until,
+            role: role.map(|role| role.to_string()).unwrap_or_default(),
+            valid_from: holding.valid_from,
+            valid_until: holding.valid_until,
+            state: holding.state_at(now),
             version,
         }
     }
@@ -148,21 +160,21 @@ pub(super) async fn list_assignments(
     page: Page,
 ) -> Result<HttpResponse> {
     let (firm, id) = path.into_inner();
-    let rows = caller
+    let items = caller
         .read(async |tx| {
             engagement_rows::visible(tx, &caller, firm, id).await?;
-            let query = memberships::table
+            let query = Holding::open()
                 .inner_join(users::table.on(users::id.eq(memberships::user_id)))
                 .filter(memberships::engagement_id.eq(id))
-                .filter(memberships::ended_at.is_null())
                 .filter(memberships::id.gt(page.after()))
                 .order(memberships::id)
                 .limit(page.rows())
                 .select(Row::as_select());
-            tx.run(async |db| query.load(&mut &*db).await).await
+            let rows: Vec<Row> = tx.run(async |db| query.load(&mut &*db).await).await?;
+            let now = tx.now();
+            Ok(rows.into_iter().map(|row| row.under(id, now)).collect())
         })
         .await?;
-    let items = rows.into_iter().map(|row| row.under(id)).collect();
     Ok(page.answer(items, |item: &Assignment| item.id))
 }
 
@@ -186,20 +198,21 @@ pub(super) async fn get_assignment(
     path: web::Path<(Uuid, Uuid, Uuid)>,
 ) -> Result<HttpResponse> {
     let (firm, id, membership) = path.into_inner();
-    let row = caller
+    let assignment = caller
         .read(async |tx| {
             engagement_rows::visible(tx, &caller, firm, id).await?;
-            let query = memberships::table
+            let query = Holding::open()
                 .inner_join(users::table.on(users::id.eq(memberships::user_id)))
                 .filter(memberships::id.eq(membership))
                 .filter(memberships::engagement_id.eq(id))
-                .filter(memberships::ended_at.is_null())
                 .select(Row::as_select());
-            tx.run(async |db| query.first(&mut &*db).await.optional())
-                .await
+            let row: Option<Row> = tx
+                .run(async |db| query.first(&mut &*db).await.optional())
+                .await?;
+            let row = row.ok_or_else(Problem::not_found)?;
+            Ok(row.under(id, tx.now()))
         })
         .await?;
-    let assignment = row.ok_or_else(Problem::not_found)?.under(id);
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, etag::of(assignment.version)))
         .json(assignment))
@@ -308,7 +321,8 @@ async fn assign(
         valid_until,
     };
     let id = insert(tx, membership).await?;
-    read(tx, id).await.map(|row| row.under(engagement.id))
+    let row = read(tx, id).await?;
+    Ok(row.under(engagement.id, tx.now()))
 }
 
 fn check_end(first: NaiveDate, valid_until: Option<NaiveDate>) -> Result<()> {
@@ -322,7 +336,7 @@ fn check_end(first: NaiveDate, valid_until: Option<NaiveDate>) -> Result<()> {
 }
 
 async fn read(tx: &mut TenantTx<'_>, id: Uuid) -> Result<Row> {
-    let query = memberships::table
+    let query = Holding::open()
         .inner_join(users::table.on(users::id.eq(memberships::user_id)))
         .filter(memberships::id.eq(id))
         .select(Row::as_select());
@@ -332,7 +346,8 @@ async fn read(tx: &mut TenantTx<'_>, id: Uuid) -> Result<Row> {
 /// End an assignment
 ///
 /// For owners of the firm, leads of this engagement, and the person assigned. Access to the
-/// tenant ends at once.
+/// tenant ends at once. The answer lists the open records of the client that the person owns, as
+/// far as the caller sees them: they need another owner.
 #[utoipa::path(
     tag = "Engagements",
     operation_id = "delete_assignment",
@@ -342,7 +357,7 @@ async fn read(tx: &mut TenantTx<'_>, id: Uuid) -> Result<Row> {
         ("membership_id" = Uuid, Path, description = "The assignment"),
         ("If-Match" = String, Header, description = "Version you read"),
     ),
-    responses((status = 204, description = "Ended")),
+    responses((status = 200, description = "Ended", body = EndedAssignment)),
     security(("bearer" = []))
 )]
 #[delete(
@@ -356,7 +371,7 @@ pub(super) async fn end_assignment(
 ) -> Result<HttpResponse> {
     let (firm, id, membership) = path.into_inner();
     caller.firm(firm)?;
-    caller
+    let ended = caller
         .write(firm, async |tx| {
             let engagement = engagement_rows::visible(tx, &caller, firm, id).await?;
             let query = memberships::table
@@ -370,10 +385,21 @@ pub(super) async fn end_assignment(
                 check_may_assign(tx, &caller, &engagement).await?;
             }
             if_match.require(version)?;
-            tx.switch(engagement.tenant_id, None).await?;
-            end(tx, membership, "ended by the consultancy").await
+            tx.enter(caller.tenant(engagement.tenant_id)?).await?;
+            end(
+                tx,
+                membership,
+                &json!({"because": "ended by the consultancy"}),
+            )
+            .await?;
+            let owns = owned_by(tx, person).await?;
+            Ok(EndedAssignment {
+                id: membership,
+                user_id: person,
+                owns,
+            })
         })
         .await?;
     callers.forget_all();
-    Ok(HttpResponse::NoContent().finish())
+    Ok(HttpResponse::Ok().json(ended))
 }

@@ -102,7 +102,9 @@ pub(super) async fn list_engagements(
 
 /// Begin an engagement
 ///
-/// For owners of the firm that runs the tenant. The client sees it and can end it.
+/// For owners of the firm that runs the tenant. The client sees it and can end it. Engagements of
+/// different services may run side by side; of the same service there is one at a time: where the
+/// days overlap, 409.
 #[utoipa::path(
     tag = "Engagements",
     operation_id = "create_engagement",
@@ -253,7 +255,8 @@ pub(super) fn respond(engagement: &Engagement) -> HttpResponse {
 
 /// Change an engagement
 ///
-/// For owners of the firm. One that the client has ended cannot be changed (409).
+/// For owners of the firm. One that the client has ended cannot be changed, and it cannot be
+/// moved over another one of the same service (409). Fields as they were read are no change.
 #[utoipa::path(
     tag = "Engagements",
     operation_id = "update_engagement",
@@ -279,7 +282,7 @@ pub(super) async fn update_engagement(
         .write(firm, async |tx| {
             visible(tx, &caller, firm, id).await?;
             owner_of(&caller, firm)?;
-            change(tx, firm, id, &if_match, changes.0).await
+            change(tx, firm, id, &if_match, changes).await
         })
         .await?;
     callers.forget_all();
@@ -291,7 +294,7 @@ async fn change(
     firm: Uuid,
     id: Uuid,
     if_match: &IfMatch,
-    changes: EngagementPatch,
+    changes: Patch<EngagementPatch>,
 ) -> Result<Engagement> {
     let tenant = read(tx, firm, id).await?.tenant_id;
     tx.switch(tenant, None).await?;
@@ -301,6 +304,9 @@ async fn change(
     if now.ended_at.is_some() {
         return Err(Problem::conflict("The client has ended this engagement."));
     }
+    let Some(changes) = changes.to(&now)? else {
+        return Ok(now);
+    };
     let EngagementPatch {
         service,
         starts_on,

@@ -14,8 +14,10 @@ use crate::identity::accounts::Email;
 use crate::identity::desk::json_of;
 use crate::identity::independence;
 use crate::identity::invitations::{self, Invitation, Letter, NewInvitation, Place};
+use crate::identity::invited;
 use crate::identity::listing::{Listing, Page};
-use crate::problem::Result;
+use crate::identity::throttle::{self, Buckets};
+use crate::problem::{Problem, Result};
 use crate::schema::consultancies;
 use crate::tenancy::{Answer, Caller, FirmRole, IdempotencyKey, TenantTx};
 
@@ -26,13 +28,15 @@ struct NewFirmInvitation {
     /// E-mail address; the invitation can be accepted with this one only.
     #[schema(max_length = 254, format = Email, example = "lars@fjordlys.example")]
     email: String,
-    /// Role in the firm.
-    role: FirmRole,
+    /// The role in the firm: one.
+    #[schema(min_items = 1, max_items = 1, example = json!(["consultant"]))]
+    roles: Vec<FirmRole>,
 }
 
-/// List open invitations to a consultancy
+/// List invitations to a consultancy
 ///
-/// For owners. Accepted, revoked and expired ones are not listed.
+/// For owners. Each says how it stands now, and why it died. What nobody accepted is kept for 30
+/// days.
 #[utoipa::path(
     tag = "Consultancies",
     operation_id = "list_consultancy_invitations",
@@ -41,7 +45,7 @@ struct NewFirmInvitation {
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Items of a page, 50 unless told"),
         ("cursor" = Option<String>, Query, description = "Where the page begins, from `next_cursor`"),
     ),
-    responses((status = 200, description = "Open invitations", body = Listing<Invitation>)),
+    responses((status = 200, description = "Invitations", body = Listing<Invitation>)),
     security(("bearer" = []))
 )]
 #[get("/v1/consultancies/{consultancy_id}/invitations")]
@@ -54,7 +58,7 @@ pub(super) async fn list_invitations(
     owner_of(&caller, firm)?;
     let place = Place::Firm(firm);
     let items = caller
-        .read(async |tx| invitations::list(tx, place, page.after(), page.rows()).await)
+        .read(async |tx| invited::list(tx, place, page.after(), page.rows()).await)
         .await?;
     Ok(page.answer(items, |item: &Invitation| item.id))
 }
@@ -62,7 +66,8 @@ pub(super) async fn list_invitations(
 /// Invite somebody to a consultancy
 ///
 /// For owners. A mail with a link goes out; it is good once, for 72 hours. An open invitation of
-/// the same address to this firm ends.
+/// the same address to this firm ends. A hundred invitations an hour go to the firm, three hundred
+/// from it with all its clients, five a day to one person; then 429.
 #[utoipa::path(
     tag = "Consultancies",
     operation_id = "create_consultancy_invitation",
@@ -80,19 +85,26 @@ pub(super) async fn create_invitation(
     path: web::Path<Uuid>,
     key: IdempotencyKey,
     config: web::Data<Config>,
+    shared: Buckets,
     body: Json<NewFirmInvitation>,
 ) -> Result<HttpResponse> {
     let firm = path.into_inner();
     owner_of(&caller, firm)?;
-    let NewFirmInvitation { email, role } = body.value;
+    let NewFirmInvitation { email, roles } = body.value;
+    let role = roles.as_slice().first().copied().ok_or_else(no_role)?;
     let email = Email::parse(&email, "/email")?;
     caller
         .write_once(firm, &key, body.sha256, async |tx| {
+            throttle::invitation(&shared, config.rate_limit, firm, Some(firm), &email).await?;
             let invitation = invite(tx, &caller, &config, firm, email, role).await?;
             let location = format!("/v1/consultancies/{firm}/invitations/{}", invitation.id);
             Ok(Answer::created(location, None, json_of(&invitation)?))
         })
         .await
+}
+
+fn no_role() -> Problem {
+    Problem::invalid("/roles", "must have 1 item")
 }
 
 async fn invite(

@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::owner_of;
+use crate::identity::accounts::{self, Email};
+use crate::identity::invitations::{self, PERSON_REMOVED, Place};
 use crate::identity::listing::{Listing, Page};
 use crate::problem::{Problem, Result};
 use crate::schema::{consultancy_members as members, engagements, memberships, users};
@@ -91,7 +93,8 @@ pub(super) async fn list_members(
 /// Remove somebody from a consultancy
 ///
 /// For owners, and for anybody who leaves. Their assignments under the firm's engagements end
-/// too. The last owner cannot be removed (409).
+/// too, and what is open for their address: an older invitation does not lead back. The last owner
+/// cannot be removed (409).
 #[utoipa::path(
     tag = "Consultancies",
     operation_id = "delete_consultancy_member",
@@ -143,7 +146,11 @@ async fn end_in_firm(tx: &mut TenantTx<'_>, firm: Uuid, person: Uuid) -> Result<
     let end =
         diesel::update(members::table.find((firm, person))).set(members::ended_at.eq(tx.now()));
     tx.run(async |db| end.execute(&mut &*db).await).await?;
-    tx.event("member.ended", "account", person, &json!({"role": role}))?;
+    let email = accounts::by_id(tx, person).await?.email;
+    let email = Email::parse(&email, "/user_id")?;
+    let revoked = invitations::revoke_all(tx, Place::Firm(firm), &email, PERSON_REMOVED).await?;
+    let data = json!({"role": role, "invitations_revoked": revoked});
+    tx.event("member.ended", "account", person, &data)?;
     let assigned = memberships::table
         .inner_join(engagements::table)
         .filter(engagements::consultancy_id.eq(firm))
@@ -159,7 +166,8 @@ async fn end_in_firm(tx: &mut TenantTx<'_>, firm: Uuid, person: Uuid) -> Result<
 async fn end_assignments(tx: &mut TenantTx<'_>, assigned: Vec<(Uuid, Uuid)>) -> Result<()> {
     for (tenant, membership) in assigned {
         tx.switch(tenant, None).await?;
-        super::assignment_rows::end(tx, membership, "left the consultancy").await?;
+        let why = json!({"because": "left the consultancy"});
+        super::assignment_rows::end(tx, membership, &why).await?;
     }
     Ok(())
 }

@@ -13,8 +13,9 @@ use uuid::Uuid;
 use crate::config::Signup;
 use crate::http::etag::{self, IfNoneMatch};
 use crate::http::json::Json;
-use crate::identity::accounts::{Email, NewAccount, check_name};
+use crate::identity::accounts::{Email, NewAccount};
 use crate::identity::desk::{Desk, json_of};
+use crate::identity::names::check_name;
 use crate::identity::passwords;
 use crate::problem::{Problem, Result};
 use crate::schema::{consultancies, consultancy_members};
@@ -24,7 +25,7 @@ use crate::tenancy::{Answer, Caller, FirmRole, IdempotencyKey, TenantTx};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewConsultancy {
-    /// Name of the firm.
+    /// Name of the firm; it holds no address of the web or of mail.
     #[schema(min_length = 1, max_length = 200, example = "Fjordlys Advisory")]
     name: String,
     /// Its first owner.
@@ -35,7 +36,7 @@ struct NewConsultancy {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOwner {
-    /// The person's name.
+    /// The person's name; it holds no address of the web or of mail.
     #[schema(min_length = 1, max_length = 200, example = "Signe Dahl")]
     name: String,
     /// E-mail address.

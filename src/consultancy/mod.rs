@@ -5,12 +5,13 @@
 //! | `firms.rs` | how does a consultancy begin, and what is it called? |
 //! | `firm_members.rs` | who belongs to a consultancy? |
 //! | `firm_invitations.rs`, `one_invitation.rs` | who is invited to a consultancy? |
-//! | `tenants.rs` | which client organisations are there? |
+//! | `tenants.rs`, `zone_change.rs` | which client organisations are there, and in which zone? |
 //! | `tenant_new.rs` | how does a tenant begin? |
 //! | `engagement_rows.rs`, `engagements.rs` | under which contracts does a firm work for a tenant? |
 //! | `client_engagements.rs` | how does the client see and end them? |
 //! | `assignment_rows.rs`, `assignments.rs` | which consultants work under an engagement? |
-//! | `tenant_members.rs` | who reaches a tenant, with which roles? |
+//! | `tenant_members.rs`, `last_top.rs` | who reaches a tenant, with which roles, and who stays? |
+//! | `tenant_people.rs` | who ever was there, or acted? |
 //! | `tenant_invitations.rs` | who is invited to a tenant? |
 //! | `portfolio.rs`, `portfolio_row.rs` | how do all the clients of a firm stand? |
 
@@ -22,13 +23,16 @@ mod engagements;
 mod firm_invitations;
 mod firm_members;
 mod firms;
+mod last_top;
 mod one_invitation;
 mod portfolio;
 mod portfolio_row;
 mod tenant_invitations;
 mod tenant_members;
 mod tenant_new;
+mod tenant_people;
 mod tenants;
+mod zone_change;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -63,6 +67,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(tenant_members::list_members)
         .service(tenant_members::update_member)
         .service(tenant_members::end_member)
+        .service(tenant_people::list_people)
         .service(tenant_invitations::list_invitations)
         .service(tenant_invitations::create_invitation)
         .service(one_invitation::of_tenant)

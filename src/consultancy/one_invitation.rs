@@ -4,7 +4,8 @@ use actix_web::{HttpResponse, get, web};
 use uuid::Uuid;
 
 use super::owner_of;
-use crate::identity::invitations::{self, Invitation, Place};
+use crate::identity::invitations::{Invitation, Place};
+use crate::identity::invited;
 use crate::problem::{Problem, Result};
 use crate::tenancy::{Access, Caller, Invites, TenantTx};
 
@@ -59,7 +60,7 @@ pub(super) async fn of_tenant(
 /// The first of the list from this id on, if it is the one; 404 if not.
 async fn read(tx: &mut TenantTx<'_>, place: Place, id: Uuid) -> Result<Invitation> {
     let before = Uuid::from_u128(id.as_u128().saturating_sub(1));
-    let page = invitations::list(tx, place, before, 1).await?;
+    let page = invited::list(tx, place, before, 1).await?;
     page.into_iter()
         .find(|found| found.id == id)
         .ok_or_else(Problem::not_found)

@@ -13,7 +13,9 @@ use crate::identity::desk::json_of;
 use crate::identity::grants;
 use crate::identity::independence;
 use crate::identity::invitations::{self, Invitation, Letter, NewInvitation, Place};
+use crate::identity::invited;
 use crate::identity::listing::{Listing, Page};
+use crate::identity::throttle::{self, Buckets};
 use crate::problem::{Problem, Result};
 use crate::tenancy::{Access, Answer, IdempotencyKey, Invites, Role, Roles, TenantTx};
 
@@ -33,10 +35,11 @@ struct NewTenantInvitation {
     valid_until: Option<NaiveDate>,
 }
 
-/// List open invitations to a tenant
+/// List invitations to a tenant
 ///
-/// For top management, AIMS manager, lead, and the owner of the firm. Accepted, revoked and
-/// expired ones are not listed.
+/// For top management, AIMS manager, lead, and the owner of the firm. Each says how it stands
+/// now, and why it died: it does so too when whoever invited may no longer give its roles. What
+/// nobody accepted is kept for 30 days.
 #[utoipa::path(
     tag = "Members",
     operation_id = "list_tenant_invitations",
@@ -45,14 +48,14 @@ struct NewTenantInvitation {
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Items of a page, 50 unless told"),
         ("cursor" = Option<String>, Query, description = "Where the page begins, from `next_cursor`"),
     ),
-    responses((status = 200, description = "Open invitations", body = Listing<Invitation>)),
+    responses((status = 200, description = "Invitations", body = Listing<Invitation>)),
     security(("bearer" = []))
 )]
 #[get("/v1/tenants/{tenant_id}/invitations")]
 pub(super) async fn list_invitations(access: Access<Invites>, page: Page) -> Result<HttpResponse> {
     let place = Place::Tenant(access.tenant_id());
     let items = access
-        .read(async |tx| invitations::list(tx, place, page.after(), page.rows()).await)
+        .read(async |tx| invited::list(tx, place, page.after(), page.rows()).await)
         .await?;
     Ok(page.answer(items, |item: &Invitation| item.id))
 }
@@ -62,7 +65,10 @@ pub(super) async fn list_invitations(access: Access<Invites>, page: Page) -> Res
 /// A mail with a link goes out; it is good once, for 72 hours. Top management gives every role of
 /// the tenant, the AIMS manager all but top management. The owner of the firm and its lead do so
 /// until there is a top management; after that they give no approving role. The right is judged
-/// again when the invitation is accepted.
+/// again when the invitation is accepted. Nobody invites themselves, and a person of the
+/// consultancy becomes AIMS manager by top management only. A hundred invitations an hour go to
+/// one tenant, three hundred from one firm with all its clients, five a day to one person; then
+/// 429.
 #[utoipa::path(
     tag = "Members",
     operation_id = "create_tenant_invitation",
@@ -79,13 +85,14 @@ pub(super) async fn create_invitation(
     access: Access<Invites>,
     key: IdempotencyKey,
     config: web::Data<Config>,
+    shared: Buckets,
     body: Json<NewTenantInvitation>,
 ) -> Result<HttpResponse> {
     let tenant = access.tenant_id();
     let email = Email::parse(&body.value.email, "/email")?;
     access
         .write_once(&key, body.sha256, async |tx| {
-            let invitation = invite(tx, &access, &config, email, body.value).await?;
+            let invitation = invite(tx, &access, &config, &shared, email, body.value).await?;
             let location = format!("/v1/tenants/{tenant}/invitations/{}", invitation.id);
             Ok(Answer::created(location, None, json_of(&invitation)?))
         })
@@ -96,15 +103,25 @@ async fn invite(
     tx: &mut TenantTx<'_>,
     access: &Access<Invites>,
     config: &Config,
+    shared: &Buckets,
     email: Email,
     new: NewTenantInvitation,
 ) -> Result<Invitation> {
     check_roles(&new.roles, new.valid_until, tx.today()?)?;
     let inviter = access.caller();
+    if inviter.email == email.as_str() {
+        return Err(Problem::invalid(
+            "/email",
+            "is your own address; nobody invites themselves",
+        ));
+    }
     let standing = grants::standing(tx, access.tenant_id(), inviter.user_id()).await?;
     standing.require(&new.roles)?;
     let (tenant, roles) = (access.tenant_id(), Roles::of(&new.roles));
+    independence::check_mandate_of(tx, tenant, &email, roles, &standing).await?;
     independence::check_roles_of(tx, tenant, &email, roles, new.valid_until).await?;
+    let firm = access.place().consultancy_id;
+    throttle::invitation(shared, config.rate_limit, tenant, firm, &email).await?;
     let new = NewInvitation {
         place: Place::Tenant(tenant),
         email,

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::ETAG;
 use actix_web::{HttpResponse, delete, get, patch, web};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
@@ -11,15 +11,21 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::assignment_rows;
+use super::last_top::{self, Until};
 use super::tenant_invitations::check_roles;
 use crate::http::etag::{self, IfMatch};
+use crate::identity::accounts::Email;
 use crate::identity::grants;
 use crate::identity::independence;
+use crate::identity::invitations::{self, PERSON_REMOVED, Place};
 use crate::identity::listing::{Listing, Page};
 use crate::identity::patch::{Patch, clearable};
 use crate::problem::{Problem, Result};
+use crate::records::{Owned, owned_by};
 use crate::schema::{memberships, users};
-use crate::tenancy::{Access, Callers, Ends, Invites, Member, Permission, Role, Roles, TenantTx};
+use crate::tenancy::{
+    Access, Callers, Ends, Holding, Invites, Member, Permission, PlaceState, Role, Roles, TenantTx,
+};
 
 /// Somebody who reaches a tenant.
 #[derive(Serialize, ToSchema)]
@@ -48,51 +54,42 @@ struct MemberView {
     /// Last day; null: open.
     #[schema(example = json!(null))]
     valid_until: Option<NaiveDate>,
+    /// Whether the person reaches the tenant now.
+    state: PlaceState,
     /// Optimistic lock; also the `ETag`.
     #[schema(example = 1)]
     version: i32,
 }
 
-#[derive(Queryable, Selectable)]
+#[derive(Clone, Queryable, Selectable)]
 #[diesel(table_name = memberships, check_for_backend(diesel::pg::Pg))]
 struct Row {
-    id: Uuid,
-    user_id: Uuid,
-    roles: Vec<String>,
+    #[diesel(embed)]
+    holding: Holding,
     engagement_id: Option<Uuid>,
-    valid_from: NaiveDate,
-    valid_until: Option<NaiveDate>,
     version: i32,
     #[diesel(select_expression = (users::name, users::email))]
     person: (String, String),
 }
 
 impl Row {
-    fn roles(&self) -> Roles {
-        Roles::parse(self.roles.iter().map(String::as_str))
-    }
-
-    fn view(self) -> MemberView {
-        let roles = self.roles().iter().collect();
+    fn view(self, now: DateTime<Utc>) -> MemberView {
         let Self {
-            id,
-            user_id,
-            roles: _,
+            holding,
             engagement_id,
-            valid_from,
-            valid_until,
             version,
             person: (name, email),
         } = self;
         MemberView {
-            id,
-            user_id,
+            id: holding.id,
+            user_id: holding.user_id,
             name,
             email,
-            roles,
+            roles: holding.roles().iter().collect(),
             engagement_id,
-            valid_from,
-            valid_until,
+            valid_from: holding.valid_from,
+            valid_until: holding.valid_until,
+            state: holding.state_at(now),
             version,
         }
     }
@@ -113,8 +110,8 @@ struct MemberPatch {
 
 /// List the people of a tenant
 ///
-/// The client's own people and the consultants assigned to it; for everybody who can see the
-/// tenant. Ended memberships are not listed.
+/// The client's own people and the consultants assigned to it, with who of them reaches the tenant
+/// now; for everybody who can see the tenant. Memberships that somebody has ended are not listed.
 #[utoipa::path(
     tag = "Members",
     operation_id = "list_members",
@@ -128,25 +125,30 @@ struct MemberPatch {
 )]
 #[get("/v1/tenants/{tenant_id}/members")]
 pub(super) async fn list_members(access: Access<Member>, page: Page) -> Result<HttpResponse> {
-    let query = memberships::table
+    let query = Holding::open()
         .inner_join(users::table.on(users::id.eq(memberships::user_id)))
         .filter(memberships::tenant_id.eq(access.tenant_id()))
-        .filter(memberships::ended_at.is_null())
         .filter(memberships::id.gt(page.after()))
         .order(memberships::id)
         .limit(page.rows())
         .select(Row::as_select());
-    let rows = access
-        .read(async |tx| tx.run(async |db| query.load(&mut &*db).await).await)
+    let items = access
+        .read(async |tx| {
+            let rows: Vec<Row> = tx.run(async |db| query.load(&mut &*db).await).await?;
+            let now = tx.now();
+            Ok(rows.into_iter().map(|row| row.view(now)).collect())
+        })
         .await?;
-    let items = rows.into_iter().map(Row::view).collect();
     Ok(page.answer(items, |item: &MemberView| item.id))
 }
 
 /// Change a membership
 ///
 /// Roles may be given and taken by those who may invite with them. A consultant's membership
-/// changes through the engagement only (409).
+/// changes through the engagement only, and the last person of top management stays so (409).
+/// Only top management lasts longer by their own hand; somebody of the consultancy gives
+/// themselves no role, and their mandate as AIMS manager is changed by top management only. Fields
+/// as they were read are no change.
 #[utoipa::path(
     tag = "Members",
     operation_id = "update_member",
@@ -169,7 +171,7 @@ pub(super) async fn update_member(
 ) -> Result<HttpResponse> {
     let (_, id) = path.into_inner();
     let view = access
-        .write(async |tx| change(tx, &access, id, &if_match, changes.0).await)
+        .write(async |tx| change(tx, &access, id, &if_match, changes).await)
         .await?;
     callers.forget_all();
     Ok(HttpResponse::Ok()
@@ -179,11 +181,10 @@ pub(super) async fn update_member(
 
 /// A running membership of the tenant.
 async fn read(tx: &mut TenantTx<'_>, id: Uuid) -> Result<Row> {
-    let query = memberships::table
+    let query = Holding::open()
         .inner_join(users::table.on(users::id.eq(memberships::user_id)))
         .filter(memberships::id.eq(id))
         .filter(memberships::tenant_id.eq(tx.scope()))
-        .filter(memberships::ended_at.is_null())
         .select(Row::as_select());
     tx.run(async |db| query.first(&mut &*db).await).await
 }
@@ -193,51 +194,76 @@ async fn change(
     access: &Access<Invites>,
     id: Uuid,
     if_match: &IfMatch,
-    changes: MemberPatch,
+    changes: Patch<MemberPatch>,
 ) -> Result<MemberView> {
     // The lock on the tenant's chain comes first, so the row cannot move under us.
-    let mut row = read(tx, id).await?;
+    let row = read(tx, id).await?;
     if_match.require(row.version)?;
+    let view = row.clone().view(tx.now());
+    let Some(changes) = changes.to(&view)? else {
+        return Ok(view);
+    };
     if row.engagement_id.is_some() {
         return Err(Problem::conflict(
             "This person comes from an engagement; change the assignment there.",
         ));
     }
     let MemberPatch { roles, valid_until } = changes;
-    let before = row.roles();
-    let after = roles.map_or(before, |roles| Roles::of(&roles));
-    let until = valid_until.unwrap_or(row.valid_until);
-    let kept: Vec<Role> = after.iter().collect();
-    check_roles(&kept, until, tx.today()?)?;
-    check_start(&row, until)?;
-    check_right(tx, access, before, after, until != row.valid_until).await?;
-    independence::check_roles(tx, access.tenant_id(), row.user_id, after, until).await?;
-    row.version += 1;
-    row.roles = after.names();
-    row.valid_until = until;
-    store(tx, &row, before).await?;
-    Ok(row.view())
+    let moves_end = valid_until.is_some();
+    let next = Next {
+        roles: roles.map_or(row.holding.roles(), |roles| Roles::of(&roles)),
+        until: valid_until.unwrap_or(row.holding.valid_until),
+    };
+    let kept: Vec<Role> = next.roles.iter().collect();
+    // A last day that stays may have passed.
+    let today = tx.today()?;
+    let from = if moves_end {
+        today
+    } else {
+        row.holding.valid_from
+    };
+    check_roles(&kept, next.until, from)?;
+    check_start(&row, next.until)?;
+    check_right(tx, access, &row, Some(next)).await?;
+    let (tenant, person) = (access.tenant_id(), row.holding.user_id);
+    independence::check_roles(tx, tenant, person, next.roles, next.until).await?;
+    let goes_on = match next.roles.has(Role::TopManagement) {
+        true => Until::from(next.until),
+        false => Until::Now,
+    };
+    last_top::check(tx, id, goes_on).await?;
+    store(tx, &row, next).await?;
+    Ok(read(tx, id).await?.view(tx.now()))
+}
+
+/// What a membership is to be.
+#[derive(Clone, Copy)]
+struct Next {
+    roles: Roles,
+    until: Option<NaiveDate>,
 }
 
 /// Writes the changed row and its event.
-async fn store(tx: &mut TenantTx<'_>, row: &Row, before: Roles) -> Result<()> {
-    let update = diesel::update(memberships::table.find(row.id)).set((
-        memberships::roles.eq(row.roles.clone()),
-        memberships::valid_until.eq(row.valid_until),
-        memberships::version.eq(row.version),
+async fn store(tx: &mut TenantTx<'_>, row: &Row, next: Next) -> Result<()> {
+    let Next { roles, until } = next;
+    let id = row.holding.id;
+    let update = diesel::update(memberships::table.find(id)).set((
+        memberships::roles.eq(roles.names()),
+        memberships::valid_until.eq(until),
+        memberships::version.eq(row.version + 1),
         memberships::updated_at.eq(tx.now()),
     ));
     tx.run(async |db| update.execute(&mut &*db).await).await?;
     let data = json!({
-        "roles": row.roles, "roles_before": before.names(), "user_id": row.user_id,
-        "valid_until": row.valid_until,
+        "roles": roles.names(), "roles_before": row.holding.roles().names(),
+        "user_id": row.holding.user_id, "valid_until": until,
     });
-    tx.event("member.updated", "membership", row.id, &data)
+    tx.event("member.updated", "membership", id, &data)
 }
 
 fn check_start(row: &Row, until: Option<NaiveDate>) -> Result<()> {
     match until {
-        Some(last) if last < row.valid_from => Err(Problem::invalid(
+        Some(last) if last < row.holding.valid_from => Err(Problem::invalid(
             "/valid_until",
             "must not be before valid_from",
         )),
@@ -246,28 +272,66 @@ fn check_start(row: &Row, until: Option<NaiveDate>) -> Result<()> {
 }
 
 /// 403 unless the caller may give every role that comes and take every role that goes; moving the
-/// last day gives or takes them all.
+/// last day gives or takes them all, and so does an end (`next` is none).
 async fn check_right<P: Permission>(
     tx: &mut TenantTx<'_>,
     access: &Access<P>,
-    before: Roles,
-    after: Roles,
-    moves_end: bool,
+    row: &Row,
+    next: Option<Next>,
 ) -> Result<()> {
-    let person = access.caller().user_id();
-    let standing = grants::standing(tx, access.tenant_id(), person).await?;
+    let (tenant, caller) = (access.tenant_id(), access.caller().user_id());
+    let Holding {
+        user_id: person,
+        valid_until,
+        ..
+    } = row.holding;
+    let before = row.holding.roles();
+    let after = next.map_or(Roles::default(), |next| next.roles);
+    let moves_end = next.is_none_or(|next| next.until != valid_until);
     let touched: Vec<Role> = before
         .with(after)
         .iter()
         .filter(|role| moves_end || before.has(*role) != after.has(*role))
         .collect();
-    standing.require(&touched)
+    let standing = grants::standing(tx, tenant, caller).await?;
+    independence::check_mandate(tx, tenant, person, Roles::of(&touched), &standing).await?;
+    standing.require(&touched)?;
+    if person != caller || standing.roles.has(Role::TopManagement) {
+        return Ok(());
+    }
+    let lasts_longer = next.is_some_and(|next| Until::from(next.until) > Until::from(valid_until));
+    let gains = after.iter().any(|role| !before.has(role));
+    match (lasts_longer, gains && standing.of_firm) {
+        (true, _) => Err(Problem::forbidden(
+            "Nobody but top management makes their own membership last longer.",
+        )),
+        (_, true) => Err(Problem::forbidden(
+            "Somebody of the consultancy gives themselves no role of the client.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A membership that was ended, and what it leaves behind.
+#[derive(Serialize, ToSchema)]
+struct EndedMember {
+    /// The membership.
+    #[schema(example = "019abc12-0000-7000-8000-000000000006")]
+    id: Uuid,
+    /// The account.
+    #[schema(example = "019abc12-0000-7000-8000-000000000001")]
+    user_id: Uuid,
+    /// Open records that need another owner.
+    owns: Owned,
 }
 
 /// Remove somebody from a tenant
 ///
 /// For those who may invite with the roles the person holds; a consultant is removed by top
-/// management here, and by the firm through the engagement.
+/// management here, and by the firm through the engagement. The last person of top management
+/// stays (409). What is open for the person's address ends too: an older invitation does not lead
+/// back. The answer lists the open records the person owns, as far as the caller sees them: they
+/// need another owner.
 #[utoipa::path(
     tag = "Members",
     operation_id = "delete_member",
@@ -276,7 +340,7 @@ async fn check_right<P: Permission>(
         ("membership_id" = Uuid, Path, description = "The membership"),
         ("If-Match" = String, Header, description = "Version you read"),
     ),
-    responses((status = 204, description = "Removed")),
+    responses((status = 200, description = "Removed", body = EndedMember)),
     security(("bearer" = []))
 )]
 #[delete("/v1/tenants/{tenant_id}/members/{membership_id}")]
@@ -287,18 +351,30 @@ pub(super) async fn end_member(
     callers: web::Data<Callers>,
 ) -> Result<HttpResponse> {
     let (_, id) = path.into_inner();
-    access
+    let ended = access
         .write(async |tx| {
             let row = read(tx, id).await?;
             if row.engagement_id.is_none() {
-                check_right(tx, &access, row.roles(), Roles::default(), true).await?;
+                check_right(tx, &access, &row, None).await?;
             } else if !access.place().roles.has(Role::TopManagement) {
                 return Err(Problem::forbidden(format!("This needs {}.", Ends::NEEDS)));
             }
             if_match.require(row.version)?;
-            assignment_rows::end(tx, id, "removed from the tenant").await
+            end(tx, row).await
         })
         .await?;
     callers.forget_all();
-    Ok(HttpResponse::NoContent().finish())
+    Ok(HttpResponse::Ok().json(ended))
+}
+
+async fn end(tx: &mut TenantTx<'_>, row: Row) -> Result<EndedMember> {
+    let (id, user_id) = (row.holding.id, row.holding.user_id);
+    last_top::check(tx, id, Until::Now).await?;
+    let email = Email::parse(&row.person.1, "/email")?;
+    let place = Place::Tenant(tx.scope());
+    let revoked = invitations::revoke_all(tx, place, &email, PERSON_REMOVED).await?;
+    let why = json!({"because": "removed from the tenant", "invitations_revoked": revoked});
+    assignment_rows::end(tx, id, &why).await?;
+    let owns = owned_by(tx, user_id).await?;
+    Ok(EndedMember { id, user_id, owns })
 }

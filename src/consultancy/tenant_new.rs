@@ -11,8 +11,8 @@ use super::assignment_rows::{self, NewMembership};
 use super::engagement_rows::{self, NewRow, Service};
 use super::tenants::{Stage, TenantRow, TenantView, check_zone};
 use crate::http::json::Json;
-use crate::identity::accounts::check_name;
 use crate::identity::desk::json_of;
+use crate::identity::names::check_name;
 use crate::problem::{Problem, Result};
 use crate::schema::tenants;
 use crate::tenancy::{
@@ -26,7 +26,7 @@ struct NewTenant {
     /// The firm that will run it.
     #[schema(example = "019abc12-0000-7000-8000-000000000002")]
     consultancy_id: Uuid,
-    /// Name.
+    /// Name; it holds no address of the web or of mail.
     #[schema(min_length = 1, max_length = 200, example = "Aurelia Lending B.V.")]
     name: String,
     /// Line of business.

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::zone_change;
 use crate::http::etag::{self, IfMatch, IfNoneMatch};
-use crate::identity::accounts::check_name;
 use crate::identity::listing::{Listing, Page};
+use crate::identity::names::check_name;
 use crate::identity::patch::{Patch, clearable};
 use crate::problem::{Problem, Result};
 use crate::schema::tenants;
@@ -149,7 +150,7 @@ impl TenantRow {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TenantPatch {
-    /// Name.
+    /// Name; it holds no address of the web or of mail.
     #[schema(
         nullable = false,
         min_length = 1,
@@ -169,7 +170,7 @@ struct TenantPatch {
     #[serde(default, deserialize_with = "clearable")]
     #[schema(value_type = Option<String>, max_length = 2, pattern = "^[A-Z]{2}$", example = "NL")]
     country: Option<Option<String>>,
-    /// IANA zone of its civil dates.
+    /// IANA zone of its civil dates. What has begun stays begun when it is corrected.
     #[schema(nullable = false, max_length = 64, example = "Europe/Amsterdam")]
     time_zone: Option<String>,
     /// Language of its documents (BCP 47).
@@ -268,13 +269,20 @@ pub(super) async fn update_tenant(
     callers: web::Data<Callers>,
     changes: Patch<TenantPatch>,
 ) -> Result<HttpResponse> {
-    check_patch(&changes.0)?;
-    let id = access.tenant_id();
+    let (id, roles) = (access.tenant_id(), access.place().roles);
     let row = access
-        .write(async |tx| change(tx, id, &if_match, changes.0).await)
+        .write(async |tx| {
+            // The lock on the tenant's chain comes first, so the version cannot move under us.
+            let row = read(tx, id).await?;
+            if_match.require(row.version)?;
+            match changes.to(&row.clone().seen_with(roles))? {
+                None => Ok(row),
+                Some(changes) => change(tx, &row, changes).await,
+            }
+        })
         .await?;
     callers.forget_all();
-    Ok(respond(row.seen_with(access.place().roles)))
+    Ok(respond(row.seen_with(roles)))
 }
 
 fn respond(view: TenantView) -> HttpResponse {
@@ -326,14 +334,15 @@ struct Changes {
 
 async fn change(
     tx: &mut TenantTx<'_>,
-    id: Uuid,
-    if_match: &IfMatch,
+    before: &TenantRow,
     patch: TenantPatch,
 ) -> Result<TenantRow> {
-    // The lock on the tenant's chain comes first, so the version cannot move under us.
-    let version = read(tx, id).await?.version;
-    if_match.require(version)?;
+    check_patch(&patch)?;
+    let id = before.id;
     let data = told(&patch);
+    if let Some(zone) = &patch.time_zone {
+        zone_change::keep_what_has_begun(tx, &before.time_zone, zone).await?;
+    }
     let TenantPatch {
         name,
         sector,
@@ -351,7 +360,7 @@ async fn change(
         time_zone,
         locale,
         stage: stage.map(Stage::as_str),
-        version: version + 1,
+        version: before.version + 1,
         updated_at: tx.now(),
     };
     let row = diesel::update(tenants::table.find(id))

@@ -150,7 +150,7 @@ async fn invite(owner: &Api, firm: &str, tenants: [&Tenant; 2]) -> Result<(), Fa
     let to_firm = CONSULTANTS.iter().map(|person| {
         let role = person.roles.first();
         let path = format!("/v1/consultancies/{firm}/invitations");
-        (path, json!({"email": person.email, "role": role}))
+        (path, json!({"email": person.email, "roles": [role]}))
     });
     let to_tenants = tenants.into_iter().flat_map(|tenant| {
         tenant.client.staff.iter().map(|person| {

@@ -266,14 +266,23 @@ impl Route<'_> {
             }
         }
         let mut headers = ALWAYS.to_vec();
-        let tagged = operation.remove("x-etag") == Some(json!(true));
+        let tagged = operation.remove("x-etag") == Some(json!(true)) || self.is_versioned(operation);
+        if tagged {
+            headers.push("ETag");
+        }
         if self.takes(operation, "query", "cursor") {
             headers.push("Link");
         }
         if self.takes(operation, "header", "Idempotency-Key") {
             headers.push("Idempotency-Replayed");
         }
-        let conditional = self.takes(operation, "header", "If-None-Match");
+        let conditional = tagged && self.method == "get";
+        if conditional && !self.takes(operation, "header", "If-None-Match") {
+            let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+            if let Value::Array(parameters) = parameters {
+                parameters.push(json!({"in": "header", "name": "If-None-Match"}));
+            }
+        }
         share_parameters(operation);
         tidy::one_media_type(operation);
         let responses = operation.entry("responses").or_insert_with(|| json!({}));
@@ -287,11 +296,6 @@ impl Route<'_> {
         for (status, response) in responses.iter_mut() {
             if is_success(status) && response.get("$ref").is_none() {
                 add_headers(response, &headers);
-                let schema = response.pointer("/content/application~1json/schema");
-                let versioned = schema.is_some_and(|schema| tidy::has_version(self.doc, schema));
-                if tagged || versioned {
-                    add_headers(response, &["ETag"]);
-                }
                 if status == "201" {
                     add_headers(response, &["Location"]);
                 }
@@ -302,6 +306,15 @@ impl Route<'_> {
                 || json!({ "$ref": format!("#/components/responses/{}", name_of(status)) }),
             );
         }
+    }
+
+    /// Whether its success is a resource with a version, which is its `ETag` too.
+    fn is_versioned(&self, operation: &Map<String, Value>) -> bool {
+        let responses = operation.get("responses").and_then(Value::as_object);
+        responses.into_iter().flatten().any(|(status, response)| {
+            let schema = response.pointer("/content/application~1json/schema");
+            is_success(status) && schema.is_some_and(|schema| tidy::has_version(self.doc, schema))
+        })
     }
 
     /// The errors that the form of the operation makes possible.

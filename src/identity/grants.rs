@@ -1,17 +1,20 @@
 //! Who may give which role in a tenant: no path grants a role that the granter lacks.
 //!
 //! The one exception is how an engagement begins: until the tenant has a top management, the
-//! consultancy that runs it may invite everybody, top management included.
+//! consultancy that runs it may invite everybody, top management included. Afterwards nobody of
+//! the consultancy gives a role that approves, not even as AIMS manager under a mandate.
 
-use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::try_join;
 use uuid::Uuid;
 
 use crate::problem::{Problem, Result};
-use crate::schema::{consultancy_members, memberships, tenants};
-use crate::tenancy::{FirmRole, Holding, Role, Roles, Tenant, TenantTx};
+use crate::schema::{consultancy_members, engagements, memberships, tenants};
+use crate::tenancy::{FirmRole, Holding, Role, Roles, Tenant, TenantTx, zone_of};
 
 /// Roles that a consultancy cannot give once the tenant has a top management.
 const RESERVED: Roles = Roles::of(&[Role::TopManagement, Role::AimsManager, Role::RiskOwner]);
@@ -23,6 +26,8 @@ pub struct Standing {
     pub roles: Roles,
     /// Whether they own the firm that runs the tenant.
     pub owns_firm: bool,
+    /// Whether they belong to a firm that works, or will work, for the tenant.
+    pub of_firm: bool,
     /// Whether somebody holds `top_management` in the tenant now.
     pub has_top_management: bool,
 }
@@ -36,11 +41,14 @@ impl Standing {
         if self.roles.has(Role::TopManagement) {
             return true;
         }
-        if self.roles.has(Role::AimsManager) {
-            return role != Role::TopManagement;
-        }
-        let is_firm = self.owns_firm || self.roles.has(Role::Lead);
-        is_firm && !(self.has_top_management && RESERVED.has(role))
+        let manages = self.roles.has(Role::AimsManager);
+        let as_manager = match self.of_firm {
+            true => !RESERVED.has(role),
+            false => role != Role::TopManagement,
+        };
+        let leads = self.owns_firm || self.roles.has(Role::Lead);
+        let as_lead = !(self.has_top_management && RESERVED.has(role));
+        (manages && as_manager) || (leads && as_lead)
     }
 
     /// 403 unless they may give all of these.
@@ -56,54 +64,90 @@ impl Standing {
 
 /// Reads a person's standing in a tenant.
 pub async fn standing(tx: &mut TenantTx<'_>, tenant: Uuid, person: Uuid) -> Result<Standing> {
-    let runs = tenants::table.find(tenant).select(tenants::consultancy_id);
+    let all = standings(tx, tenant, vec![person]).await?;
+    Ok(all.get(&person).copied().unwrap_or_default())
+}
+
+/// Reads the standing of several people in a tenant.
+pub async fn standings(
+    tx: &mut TenantTx<'_>,
+    tenant: Uuid,
+    people: Vec<Uuid>,
+) -> Result<HashMap<Uuid, Standing>> {
+    let runs = tenants::table
+        .find(tenant)
+        .select((tenants::consultancy_id, tenants::time_zone));
+    let engaged = engagements::table
+        .filter(engagements::tenant_id.eq(tenant))
+        .filter(engagements::ended_at.is_null())
+        .select((engagements::consultancy_id, engagements::ends_on));
     let held = Holding::open()
         .filter(memberships::tenant_id.eq(tenant))
         .filter(
             memberships::user_id
-                .eq(person)
+                .eq_any(people.clone())
                 .or(memberships::roles.contains(vec![Role::TopManagement.as_str()])),
         )
         .select(Holding::as_select());
     let firms = consultancy_members::table
-        .filter(consultancy_members::user_id.eq(person))
+        .filter(consultancy_members::user_id.eq_any(people.clone()))
         .filter(consultancy_members::ended_at.is_null())
         .select((
+            consultancy_members::user_id,
             consultancy_members::consultancy_id,
             consultancy_members::role,
         ));
-    let (firm, held, firms) = tx
+    let ((runs, zone), engaged, held, firms) = tx
         .run(async |db| {
             try_join!(
-                runs.first::<Option<Uuid>>(&mut &*db),
+                runs.first::<(Option<Uuid>, String)>(&mut &*db),
+                engaged.load::<(Uuid, Option<NaiveDate>)>(&mut &*db),
                 held.load::<Holding>(&mut &*db),
-                firms.load::<(Uuid, String)>(&mut &*db),
+                firms.load::<(Uuid, Uuid, String)>(&mut &*db),
             )
         })
         .await?;
-    Ok(judge(person, firm, tx.now(), &held, &firms))
+    let today = tx.now().with_timezone(&zone_of(&zone)).date_naive();
+    let goes_on = |last: &Option<NaiveDate>| last.is_none_or(|last| today <= last);
+    let serving = engaged.iter().filter(|(_, last)| goes_on(last));
+    let facts = Facts {
+        runs,
+        serving: serving.map(|(firm, _)| *firm).chain(runs).collect(),
+        now: tx.now(),
+        held,
+        firms,
+    };
+    let of = |person: Uuid| (person, facts.judge(person));
+    Ok(people.into_iter().map(of).collect())
 }
 
-fn judge(
-    person: Uuid,
-    firm: Option<Uuid>,
+/// What standings in a tenant are judged by.
+struct Facts {
+    /// The firm that runs it.
+    runs: Option<Uuid>,
+    /// All firms that work or will work for it.
+    serving: Vec<Uuid>,
     now: DateTime<Utc>,
-    held: &[Holding],
-    firms: &[(Uuid, String)],
-) -> Standing {
-    let mut standing = Standing {
-        owns_firm: firms
-            .iter()
-            .any(|(id, role)| firm == Some(*id) && role == FirmRole::Owner.as_str()),
-        ..Standing::default()
-    };
-    for place in held.iter().filter(|place| place.holds_at(now)) {
-        standing.has_top_management |= place.roles().has(Role::TopManagement);
-        if place.user_id == person {
-            standing.roles = standing.roles.with(place.roles());
+    held: Vec<Holding>,
+    /// Person, firm and role there.
+    firms: Vec<(Uuid, Uuid, String)>,
+}
+
+impl Facts {
+    fn judge(&self, person: Uuid) -> Standing {
+        let mut standing = Standing::default();
+        for (_, firm, role) in self.firms.iter().filter(|(who, ..)| *who == person) {
+            standing.owns_firm |= self.runs == Some(*firm) && role == FirmRole::Owner.as_str();
+            standing.of_firm |= self.serving.contains(firm);
         }
+        for place in self.held.iter().filter(|place| place.holds_at(self.now)) {
+            standing.has_top_management |= place.roles().has(Role::TopManagement);
+            if place.user_id == person {
+                standing.roles = standing.roles.with(place.roles());
+            }
+        }
+        standing
     }
-    standing
 }
 
 /// The tenant, as transactions need it.
@@ -127,6 +171,7 @@ mod tests {
         let standing = Standing {
             roles: Roles::of(roles),
             owns_firm,
+            of_firm: owns_firm,
             has_top_management,
         };
         Role::ALL
@@ -150,6 +195,16 @@ mod tests {
 
         assert_eq!(given.len(), 9);
         assert!(!given.contains(&"top_management"));
+    }
+
+    #[test]
+    fn an_aims_manager_of_the_consultancy_gives_no_role_that_approves() {
+        let given = grants(&[Role::AimsManager], true, true);
+
+        assert_eq!(given.len(), 7);
+        for reserved in ["top_management", "aims_manager", "risk_owner"] {
+            assert!(!given.contains(&reserved), "{reserved}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use futures_util::try_join;
 use uuid::Uuid;
 
 use super::accounts::{self, Email};
+use super::grants::Standing;
 use crate::problem::{Problem, Result};
 use crate::schema::{consultancy_members, engagements, memberships, tenants};
 use crate::tenancy::{Holding, Role, Roles, TenantTx, zone_of};
@@ -71,6 +72,42 @@ pub(crate) async fn check_roles_of(
 ) -> Result<()> {
     match accounts::by_email(tx, email).await? {
         Some(account) => check_roles(tx, tenant, account.id, roles, valid_until).await,
+        None => Ok(()),
+    }
+}
+
+/// 403 when the place of somebody of the consultancy as AIMS manager is given, changed or ended by
+/// anybody but the client's top management: the mandate is the client's. `touched` are the roles
+/// that come, go, or last longer or shorter.
+pub(crate) async fn check_mandate(
+    tx: &mut TenantTx<'_>,
+    tenant: Uuid,
+    person: Uuid,
+    touched: Roles,
+    standing: &Standing,
+) -> Result<()> {
+    let by_client = standing.roles.has(Role::TopManagement);
+    if by_client || !touched.has(Role::AimsManager) || !works_for(tx, tenant, person).await? {
+        return Ok(());
+    }
+    Err(refused(
+        "The mandate of somebody of the consultancy as AIMS manager is given, changed and ended by \
+         the client's top management only."
+            .to_owned(),
+    )
+    .with_status(403))
+}
+
+/// [`check_mandate`] for whoever has an account with this address.
+pub(crate) async fn check_mandate_of(
+    tx: &mut TenantTx<'_>,
+    tenant: Uuid,
+    email: &Email,
+    roles: Roles,
+    standing: &Standing,
+) -> Result<()> {
+    match accounts::by_email(tx, email).await? {
+        Some(account) => check_mandate(tx, tenant, account.id, roles, standing).await,
         None => Ok(()),
     }
 }

@@ -27,6 +27,12 @@ use crate::tenancy::{FirmRole, Role, TenantTx};
 
 /// How long an invitation is good.
 const LIFETIME: TimeDelta = TimeDelta::hours(72);
+/// Why an invitation died that was followed by another one.
+const REPLACED: &str = "replaced by a newer one";
+/// Why one died that was revoked.
+const TAKEN_BACK: &str = "taken back";
+/// Why one died whose person was removed from the place.
+pub const PERSON_REMOVED: &str = "the person was removed";
 
 /// Where somebody is invited to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +51,14 @@ impl Place {
         }
     }
 
-    fn firm(self) -> Option<Uuid> {
+    pub(super) fn firm(self) -> Option<Uuid> {
         match self {
             Self::Firm(id) => Some(id),
             Self::Tenant(_) => None,
         }
     }
 
-    fn tenant(self) -> Option<Uuid> {
+    pub(super) fn tenant(self) -> Option<Uuid> {
         match self {
             Self::Firm(_) => None,
             Self::Tenant(id) => Some(id),
@@ -60,9 +66,23 @@ impl Place {
     }
 }
 
-/// An invitation that is open.
-#[derive(Clone, Debug, Serialize, ToSchema, Queryable, Selectable)]
-#[diesel(table_name = invitations, check_for_backend(diesel::pg::Pg))]
+/// How an invitation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(example = "pending")]
+pub enum InvitationState {
+    /// It can be accepted.
+    Pending,
+    /// Somebody has joined with it.
+    Accepted,
+    /// It is worthless, because it was taken back or something happened since.
+    Revoked,
+    /// Nobody accepted it in time.
+    Expired,
+}
+
+/// An invitation.
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Invitation {
     /// Its id.
     #[schema(example = "019abc12-3456-7890-abcd-ef0123456789")]
@@ -79,16 +99,24 @@ pub struct Invitation {
     /// Account of the inviter.
     #[schema(example = "019abc12-0000-7000-8000-000000000001")]
     pub invited_by: Uuid,
+    /// How it stands now.
+    pub state: InvitationState,
+    /// Why it is revoked or expired, in words; null for those pending and accepted.
+    #[schema(example = json!(null))]
+    pub ended_because: Option<String>,
     /// Until when it can be accepted.
     #[schema(example = "2027-01-14T08:00:00Z")]
     pub expires_at: DateTime<Utc>,
+    /// When it was accepted.
+    #[schema(example = json!(null))]
+    pub accepted_at: Option<DateTime<Utc>>,
     /// When it was sent.
     #[schema(example = "2027-01-11T08:00:00Z")]
     pub created_at: DateTime<Utc>,
 }
 
 /// Role that an invitation names: of a firm or of a tenant.
-struct InvitedRole;
+pub(super) struct InvitedRole;
 
 impl PartialSchema for InvitedRole {
     fn schema() -> RefOr<Schema> {
@@ -105,6 +133,50 @@ impl PartialSchema for InvitedRole {
 }
 
 impl ToSchema for InvitedRole {}
+
+/// An invitation in the database.
+#[derive(Clone, Queryable, Selectable)]
+#[diesel(table_name = invitations, check_for_backend(diesel::pg::Pg))]
+pub(super) struct Row {
+    id: Uuid,
+    email: String,
+    roles: Vec<String>,
+    valid_until: Option<NaiveDate>,
+    invited_by: Uuid,
+    expires_at: DateTime<Utc>,
+    accepted_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+    revoked_because: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+impl Row {
+    /// As it stands at `now` by itself; [`super::invited`] judges what has happened around it.
+    pub(super) fn at(self, now: DateTime<Utc>) -> Invitation {
+        let (state, ended_because) = if self.accepted_at.is_some() {
+            (InvitationState::Accepted, None)
+        } else if self.revoked_at.is_some() {
+            (InvitationState::Revoked, self.revoked_because)
+        } else if self.expires_at <= now {
+            let why = format!("nobody accepted it within {} hours", LIFETIME.num_hours());
+            (InvitationState::Expired, Some(why))
+        } else {
+            (InvitationState::Pending, None)
+        };
+        Invitation {
+            id: self.id,
+            email: self.email,
+            roles: self.roles,
+            valid_until: self.valid_until,
+            invited_by: self.invited_by,
+            state,
+            ended_because,
+            expires_at: self.expires_at,
+            accepted_at: self.accepted_at,
+            created_at: self.created_at,
+        }
+    }
+}
 
 /// Somebody to invite.
 pub struct NewInvitation {
@@ -148,10 +220,13 @@ pub async fn create(
         roles,
         valid_until,
         invited_by: tx.actor().person().unwrap_or_default(),
+        state: InvitationState::Pending,
+        ended_because: None,
+        accepted_at: None,
         expires_at: tx.now() + LIFETIME,
         created_at: tx.now(),
     };
-    replace(tx, place, &email).await?;
+    revoke_all(tx, place, &email, REPLACED).await?;
     insert(tx, place, &invitation, hash(&token)).await?;
     let data = json!({"roles": invitation.roles, "expires_at": invitation.expires_at});
     tx.event("invitation.created", "invitation", invitation.id, &data)?;
@@ -159,8 +234,15 @@ pub async fn create(
     Ok(invitation)
 }
 
-async fn replace(tx: &mut TenantTx<'_>, place: Place, email: &Email) -> Result<()> {
-    let earlier = diesel::update(
+/// Ends what is open for an address in a place; answers which. The transaction must be in the
+/// scope of the place.
+pub async fn revoke_all(
+    tx: &mut TenantTx<'_>,
+    place: Place,
+    email: &Email,
+    because: &str,
+) -> Result<Vec<Uuid>> {
+    let open = diesel::update(
         invitations::table
             .filter(invitations::email.eq(email.as_str()))
             .filter(invitations::consultancy_id.is_not_distinct_from(place.firm()))
@@ -168,20 +250,17 @@ async fn replace(tx: &mut TenantTx<'_>, place: Place, email: &Email) -> Result<(
             .filter(invitations::accepted_at.is_null())
             .filter(invitations::revoked_at.is_null()),
     )
-    .set(invitations::revoked_at.eq(tx.now()))
+    .set((
+        invitations::revoked_at.eq(tx.now()),
+        invitations::revoked_because.eq(because),
+    ))
     .returning(invitations::id);
-    let ended: Vec<Uuid> = tx
-        .run(async |db| earlier.get_results(&mut &*db).await)
-        .await?;
-    for id in ended {
-        tx.event(
-            "invitation.revoked",
-            "invitation",
-            id,
-            &json!({"because": "replaced"}),
-        )?;
+    let ended: Vec<Uuid> = tx.run(async |db| open.get_results(&mut &*db).await).await?;
+    for id in &ended {
+        let data = json!({"because": because});
+        tx.event("invitation.revoked", "invitation", *id, &data)?;
     }
-    Ok(())
+    Ok(ended)
 }
 
 async fn insert(
@@ -196,7 +275,10 @@ async fn insert(
         roles,
         valid_until,
         invited_by,
+        state: _,
+        ended_because: _,
         expires_at,
+        accepted_at: _,
         created_at,
     } = invitation.clone();
     let row = diesel::insert_into(invitations::table).values((
@@ -243,26 +325,6 @@ async fn send(
     outbox::enqueue(tx, mail).await
 }
 
-/// Open invitations to a place after the id `after`, at most `rows`.
-pub async fn list(
-    tx: &mut TenantTx<'_>,
-    place: Place,
-    after: Uuid,
-    rows: i64,
-) -> Result<Vec<Invitation>> {
-    let query = invitations::table
-        .filter(invitations::consultancy_id.is_not_distinct_from(place.firm()))
-        .filter(invitations::tenant_id.is_not_distinct_from(place.tenant()))
-        .filter(invitations::accepted_at.is_null())
-        .filter(invitations::revoked_at.is_null())
-        .filter(invitations::expires_at.gt(tx.now()))
-        .filter(invitations::id.gt(after))
-        .order(invitations::id)
-        .limit(rows)
-        .select(Invitation::as_select());
-    tx.run(async |db| query.load(&mut &*db).await).await
-}
-
 /// Takes an open invitation to a place back; 404 if there is none.
 pub async fn revoke(tx: &mut TenantTx<'_>, place: Place, id: Uuid) -> Result<()> {
     let row = diesel::update(
@@ -273,14 +335,17 @@ pub async fn revoke(tx: &mut TenantTx<'_>, place: Place, id: Uuid) -> Result<()>
             .filter(invitations::accepted_at.is_null())
             .filter(invitations::revoked_at.is_null()),
     )
-    .set(invitations::revoked_at.eq(tx.now()));
+    .set((
+        invitations::revoked_at.eq(tx.now()),
+        invitations::revoked_because.eq(TAKEN_BACK),
+    ));
     match tx.run(async |db| row.execute(&mut &*db).await).await? {
         0 => Err(Problem::not_found()),
         _ => tx.event(
             "invitation.revoked",
             "invitation",
             id,
-            &json!({"because": "taken back"}),
+            &json!({"because": TAKEN_BACK}),
         ),
     }
 }
@@ -296,19 +361,20 @@ pub(super) async fn find(tx: &mut TenantTx<'_>, token: &str) -> Result<Option<Fo
     let query = invitations::table
         .filter(invitations::token_hash.eq(hash(token)))
         .select((
-            Invitation::as_select(),
+            Row::as_select(),
             invitations::consultancy_id,
             invitations::tenant_id,
         ));
-    type Row = (Invitation, Option<Uuid>, Option<Uuid>);
-    let row: Option<Row> = tx
+    type Placed = (Row, Option<Uuid>, Option<Uuid>);
+    let row: Option<Placed> = tx
         .run(async |db| query.first(&mut &*db).await.optional())
         .await?;
-    let Some((invitation, firm, tenant)) = row else {
+    let Some((row, firm, tenant)) = row else {
         return Ok(None);
     };
     let place = firm.map(Place::Firm).or(tenant.map(Place::Tenant));
     let place = place.ok_or_else(|| Problem::internal("an invitation without a place"))?;
+    let invitation = row.at(tx.now());
     Ok(Some(Found { invitation, place }))
 }
 

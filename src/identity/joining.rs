@@ -34,7 +34,7 @@ pub(super) struct Joined {
     #[schema(example = "Aurelia Lending B.V.")]
     pub(super) name: String,
     /// The roles held there now.
-    #[schema(example = json!(["top_management"]))]
+    #[schema(value_type = Vec<super::invitations::InvitedRole>, example = json!(["top_management"]))]
     pub(super) roles: Vec<String>,
     /// Last day of the membership; null: open.
     #[schema(example = json!(null))]
@@ -157,6 +157,13 @@ async fn join_tenant(
     }
     let until = invitation.valid_until;
     independence::check_roles(tx, tenant_id, user_id, roles, until).await?;
+    independence::check_mandate(tx, tenant_id, user_id, roles, &standing)
+        .await
+        .map_err(|problem| match problem.status {
+            // It is not whoever joins who lacks a role.
+            403 => problem.with_status(409),
+            _ => problem,
+        })?;
     end_expired(tx, tenant_id, user_id, today).await?;
     let membership = insert_membership(tx, tenant_id, user_id, found, today).await?;
     let data = json!({

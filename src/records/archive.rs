@@ -8,7 +8,7 @@ use super::hearing::What;
 use super::rights::{is_live, may_author};
 use super::row::{Row, Stored};
 use super::store::{self, Loaded, load_for};
-use super::{hearing, one_for, saving};
+use super::{hearing, one_for, rows, saving};
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
 
@@ -24,7 +24,11 @@ pub async fn archive(
     may_author(tx, entry, &loaded.row)?;
     is_live(entry, &loaded.row)?;
     let row = &loaded.row;
-    let holds = row.in_force.is_some() || row.approved_on.is_some() && row.status == entry.start;
+    // What rows were added to is no draft any more.
+    let is_used =
+        row.status == entry.start && !entry.rows.is_empty() && rows::are_there(tx, id).await?;
+    let holds =
+        is_used || row.in_force.is_some() || row.approved_on.is_some() && row.status == entry.start;
     if holds || !(row.status == entry.start || entry.is_end(&row.status)) {
         return Err(Problem::conflict(format!(
             "{} {} that is {}{} is not archived; only drafts and what has ended are.",

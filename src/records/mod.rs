@@ -9,10 +9,10 @@
 //! | `store.rs`, `saving.rs`, `rights.rs`, `references.rs`, `one_for.rs`, `archive.rs` | how is one made, changed, put away, and by whom? |
 //! | `transitions.rs`, `versions.rs` | how does it move, who approves, what is frozen and in force? |
 //! | `consequences.rs`, `hearing.rs`, `timed.rs`, `session.rs` | what follows from it, for others and in time? |
-//! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs` | who sees it, by which title, and whose hands were on it? |
-//! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs` | what hangs on it? |
+//! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs`, `owned.rs` | who sees it, by which title, whose hands were on it, and who has what? |
+//! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs`, `trail.rs` | what hangs on it, and what happened to it and in the tenant? |
 //! | `list.rs`, `wanted.rs`, `order.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
-//! | `parts.rs`, `rows.rs`, `batch.rs` | items of a list in it, many rows under it, many at once? |
+//! | `parts.rs`, `rows/`, `batch.rs` | items of a list in it, many rows under it, many at once? |
 //! | `settings.rs` | what has the tenant set? |
 //! | `closed.rs` | which kinds and states are there, for schemas? |
 //! | `routes.rs`, `openapi.rs` | how do clients reach all this, and read about it? |
@@ -42,6 +42,7 @@ mod list;
 mod one_for;
 mod openapi;
 mod order;
+mod owned;
 mod parts;
 mod references;
 mod refs;
@@ -60,6 +61,7 @@ mod shares;
 mod spine;
 mod store;
 mod timed;
+mod trail;
 mod transitions;
 mod versions;
 mod visibility;
@@ -82,6 +84,7 @@ pub use kind::{
 pub(crate) use lifecycle::lifecycle;
 pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
+pub use owned::{Owned, owned_by};
 pub use registry::{Registry, install, registry};
 pub use routes::routes;
 pub use rows::{

@@ -23,7 +23,7 @@ pub async fn let_time_pass(tx: &mut TenantTx<'_>) -> Result<usize> {
                 continue;
             };
             for (id, reference, due_on) in over(tx, entry, known.from, deadline).await? {
-                let because = format!("its {} was on {due_on}", deadline.replace('_', " "));
+                let because = format!("its {} was due on {due_on}", deadline.replace('_', " "));
                 let cause = Cause::new(entry.info.name, id, &reference, because);
                 let moved = tx.nested(async |tx| {
                     let loaded = store::load(tx, entry, id).await?;

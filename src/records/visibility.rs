@@ -303,6 +303,17 @@ fn all_kinds() -> Vec<&'static Entry> {
     registry().entries().iter().collect()
 }
 
+/// Ids of the records of which the actor does not see everything.
+pub(super) fn hidden_ids(tx: &TenantTx<'_>) -> Result<VisibleIds> {
+    let hidden: Visible = match seen(tx, &all_kinds())? {
+        Seen::All => Box::new(records::id.is_null().nullable()),
+        Seen::Whole(whole) | Seen::Partly { whole, .. } => {
+            Box::new(whole.is_distinct_from(true).nullable())
+        }
+    };
+    Ok(ids(tx, Some(hidden)))
+}
+
 fn ids(tx: &TenantTx<'_>, condition: Option<Visible>) -> VisibleIds {
     let query = records::table
         .filter(records::tenant_id.eq(tx.scope()))

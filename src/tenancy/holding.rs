@@ -8,6 +8,8 @@ use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::roles::{Role, Roles};
@@ -40,6 +42,19 @@ pub struct Holding {
     engagement: Option<Contract>,
     #[diesel(select_expression = consultancy_members::user_id.nullable())]
     in_firm: Option<Uuid>,
+}
+
+/// How somebody's place stands on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(example = "holds")]
+pub enum PlaceState {
+    /// Its first day, or that of the engagement, is still to come.
+    NotYet,
+    /// The person reaches the tenant.
+    Holds,
+    /// Its last day, or the engagement, is over, or the person has left the consultancy.
+    Ended,
 }
 
 /// Whether a civil date lies in a window, first and last day included.
@@ -78,12 +93,32 @@ impl Holding {
         self.engagement.is_some()
     }
 
+    /// How it stands on a civil date of the tenant.
+    pub fn state(&self, day: NaiveDate) -> PlaceState {
+        let (mut first, mut last) = (self.valid_from, self.valid_until);
+        let mut ended = false;
+        if let Some((_, starts_on, ends_on, ended_at)) = self.engagement {
+            first = first.max(starts_on);
+            last = last.into_iter().chain(ends_on).min();
+            ended = ended_at.is_some() || self.in_firm.is_none();
+        }
+        if ended || last.is_some_and(|last| last < day) {
+            PlaceState::Ended
+        } else if day < first {
+            PlaceState::NotYet
+        } else {
+            PlaceState::Holds
+        }
+    }
+
+    /// [`Holding::state`] at an instant.
+    pub fn state_at(&self, now: DateTime<Utc>) -> PlaceState {
+        self.state(now.with_timezone(&self.zone()).date_naive())
+    }
+
     /// Whether it holds on a civil date of the tenant.
     pub fn holds(&self, day: NaiveDate) -> bool {
-        let engaged = self.engagement.is_none_or(|(_, first, last, ended_at)| {
-            ended_at.is_none() && within(day, first, last) && self.in_firm.is_some()
-        });
-        engaged && within(day, self.valid_from, self.valid_until)
+        self.state(day) == PlaceState::Holds
     }
 
     /// Whether its last day has passed.

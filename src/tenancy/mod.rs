@@ -42,7 +42,8 @@ pub use db::{Db, DbError, migrate, pending_migrations, table_rights_fault};
 pub use error::database_problem;
 pub(crate) use holding::zone_of;
 pub use holding::{
-    Holding, MemberAccount, holders, holders_among, holders_of, holders_on, members, within,
+    Holding, MemberAccount, PlaceState, holders, holders_among, holders_of, holders_on, members,
+    within,
 };
 pub use idempotency::{Answer, IdempotencyKey};
 pub use platform::Platform;

@@ -9,6 +9,7 @@ use futures_util::poll;
 use tokio::task::unconstrained;
 use uuid::Uuid;
 
+use super::caller::Membership;
 use super::chain::Chain;
 use super::db::Db;
 use super::tx::{Actor, Mode, Opening, Tenant, TenantTx, set_scope, transaction};
@@ -124,6 +125,20 @@ impl TenantTx<'_> {
             }
         }
         self.tenant = tenant;
+        Ok(())
+    }
+
+    /// [`TenantTx::switch`] to a tenant in which the actor has a place: with the roles held there.
+    pub async fn enter(&mut self, place: &Membership) -> Result<()> {
+        self.switch(place.tenant.id, Some(place.tenant.clone()))
+            .await?;
+        if let Actor::Person { id, .. } = self.actor {
+            self.actor = Actor::Person {
+                id,
+                roles: place.roles,
+                of_firm: place.of_firm,
+            };
+        }
         Ok(())
     }
 

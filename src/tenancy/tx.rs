@@ -101,7 +101,7 @@ pub struct TenantTx<'c> {
     /// COMMIT has been sent.
     ended: bool,
     pub(super) tenant: Option<Tenant>,
-    actor: Actor,
+    pub(super) actor: Actor,
     now: DateTime<Utc>,
     request_id: Option<Arc<str>>,
     /// What features remember while the transaction lasts, by type.

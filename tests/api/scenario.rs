@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::kinds::example;
 use crate::support::actors::{PASSWORD, sign_in};
-use crate::support::{App, Firm, Person, Setup, TenantWorld};
+use crate::support::{App, Client, Firm, Person, Setup, TenantWorld};
 
 /// Sets the clock and lets everybody sign in again, because their tokens have ended.
 async fn on(app: &App, day: &str, people: &mut [&mut Person]) {
@@ -306,4 +306,58 @@ async fn fjordlys_takes_aurelia_from_engagement_to_closed_management_review() {
         (&json!("treating"), &json!("treated"))
     );
     assert_eq!(data["changes"]["current"][0], json!(null), "{data}");
+
+    // The export of the trail shows every refusal above, with who and when, and its chain holds.
+    let trail = whole_trail(&manager.api, &client.path("events")).await;
+    let refusals: Vec<(&str, &str)> = trail
+        .iter()
+        .filter(|event| event["action"] == "refused")
+        .map(|event| {
+            (
+                event["data"]["rule"].as_str().unwrap(),
+                event["actor_id"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    for (rule, who) in [
+        ("GEN-1", &manager.id),
+        ("RSK-2", &risk_owner.id),
+        ("MR-1", &manager.id),
+    ] {
+        assert!(
+            refusals.contains(&(rule, who.to_string().as_str())),
+            "{rule} by {who}: {refusals:?}"
+        );
+    }
+    for (before, event) in trail.iter().zip(&trail[1..]) {
+        assert_eq!(event["prev_hash"], before["hash"], "{event}");
+    }
+    let address = format!(
+        "{}?action=refused&actor_id={}",
+        client.path("events"),
+        risk_owner.id
+    );
+    let own = manager.api.get(&address, 200).await;
+    assert!(
+        own["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|event| event["actor_id"] == json!(risk_owner.id))
+    );
+    stranger.api.get(&client.path("events"), 404).await;
+}
+
+/// All events of a trail, page by page.
+async fn whole_trail(api: &Client, address: &str) -> Vec<Value> {
+    let mut all: Vec<Value> = Vec::new();
+    let mut query = "limit=200".to_owned();
+    loop {
+        let page = api.get(&format!("{address}?{query}"), 200).await;
+        all.extend(page["items"].as_array().unwrap().iter().cloned());
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            return all;
+        };
+        query = format!("limit=200&cursor={cursor}");
+    }
 }

@@ -6,10 +6,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::json::Json;
-use crate::identity::accounts::{Email, NewAccount, check_name};
+use crate::identity::accounts::{Email, NewAccount};
 use crate::identity::desk::{Desk, json_of};
 use crate::identity::invitations::{self, Found, Place, not_valid};
 use crate::identity::joining::{self, Joined};
+use crate::identity::names::check_name;
 use crate::problem::{Problem, Result};
 use crate::tenancy::{Answer, IdempotencyKey, TenantTx};
 
@@ -24,7 +25,8 @@ pub(super) struct Acceptance {
         example = "q8Ejavzg8SNFZ4kKvN7wEjRWeJq83vASNFZ4mrze8BI"
     )]
     token: String,
-    /// Name of the person; needed when the address has no account yet, else not used.
+    /// Name of the person; needed when the address has no account yet, else not used. It holds
+    /// no address of the web or of mail.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200, example = "Ana Gómez")]
     name: Option<String>,

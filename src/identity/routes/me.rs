@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::auth::REMEMBER_REVOKED;
 use crate::http::etag::{self, IfMatch};
 use crate::http::json::Json;
-use crate::identity::accounts::{self, Account, Email, check_name};
+use crate::identity::accounts::{self, Account, Email};
 use crate::identity::desk::Desk;
+use crate::identity::names::check_name;
 use crate::identity::passwords;
 use crate::identity::patch::Patch;
 use crate::identity::sessions;
@@ -95,7 +96,7 @@ pub(super) struct MyTenant {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MePatch {
-    /// Name.
+    /// Name; it holds no address of the web or of mail.
     #[schema(
         nullable = false,
         min_length = 1,
@@ -166,11 +167,18 @@ pub(super) async fn update_me(
     patch: Patch<MePatch>,
     callers: web::Data<Callers>,
 ) -> Result<HttpResponse> {
-    check(&patch.0)?;
     let me = caller
         .write(caller.user_id(), async |tx| {
-            change(tx, &caller, &if_match, patch.0).await?;
-            read(tx, &caller).await
+            // The lock on the account's chain comes first, so the version cannot move under us.
+            let me = read(tx, &caller).await?;
+            if_match.require(me.version)?;
+            match patch.to(&me)? {
+                None => Ok(me),
+                Some(changes) => {
+                    change(tx, me.version, changes).await?;
+                    read(tx, &caller).await
+                }
+            }
         })
         .await?;
     callers.forget_all();
@@ -317,16 +325,9 @@ struct Changes {
     updated_at: DateTime<Utc>,
 }
 
-async fn change(
-    tx: &mut TenantTx<'_>,
-    caller: &Caller,
-    if_match: &IfMatch,
-    patch: MePatch,
-) -> Result<()> {
-    let id = caller.user_id();
-    // The lock on the account's chain comes first, so the version cannot move under us.
-    let version = accounts::by_id(tx, id).await?.version;
-    if_match.require(version)?;
+async fn change(tx: &mut TenantTx<'_>, version: i32, patch: MePatch) -> Result<()> {
+    check(&patch)?;
+    let id = tx.scope();
     let MePatch {
         name,
         locale,

@@ -14,6 +14,7 @@ use super::a;
 /// An id that documents can show.
 const EXAMPLE_ID: &str = "019416c0-9b1c-7d2e-8f3a-5b6c7d8e9f01";
 /// An instant that documents can show.
+const EXAMPLE_HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const EXAMPLE_INSTANT: &str = "2027-02-22T09:30:00Z";
 
 /// A valid input, from the kind's own example.
@@ -171,7 +172,7 @@ pub(super) fn components(registry: &Registry) -> Map<String, Value> {
 }
 
 fn of_all() -> Vec<(&'static str, Value)> {
-    let version = json!({"number": 1, "state": "in_force", "title": "AI risk criteria", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "approved_by": EXAMPLE_ID, "approved_at": EXAMPLE_INSTANT});
+    let version = json!({"number": 1, "state": "in_force", "title": "AI risk criteria", "sha256": EXAMPLE_HASH, "approved_by": EXAMPLE_ID, "approved_at": EXAMPLE_INSTANT});
     let mut with_content = version.clone();
     super::set(
         &mut with_content,
@@ -196,6 +197,10 @@ fn of_all() -> Vec<(&'static str, Value)> {
         (
             "RecordEvent",
             json!({"seq": 12, "at": EXAMPLE_INSTANT, "actor_id": EXAMPLE_ID, "action": "moved", "request_id": null, "data": {"from": "identified", "to": "analysed", "reason": null}}),
+        ),
+        (
+            "AuditEvent",
+            json!({"seq": 27, "at": EXAMPLE_INSTANT, "actor_id": EXAMPLE_ID, "action": "refused", "kind": "risk", "subject_id": EXAMPLE_ID, "request_id": null, "data": {"rule": "RSK-2", "asked": {"from": "analysed", "to": "treated", "reason": null}, "detail": "A residual risk above the tolerance needs an acceptance in force."}, "prev_hash": EXAMPLE_HASH, "hash": EXAMPLE_HASH}),
         ),
         ("RecordVersionSummary", version),
         ("RecordVersion", with_content),

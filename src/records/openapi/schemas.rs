@@ -11,6 +11,7 @@ use super::super::registry::Registry;
 use super::super::rows::{AT_ONCE, RowEntry, RowsAdded};
 use super::super::settings::Settings;
 use super::super::shares::{NewShare, Share};
+use super::super::trail::AuditEvent;
 use super::super::transitions::{TransitionOption, TransitionRequest};
 use super::super::versions::{Version, VersionSummary};
 use super::super::{closed, shaping, spine};
@@ -70,6 +71,7 @@ pub(super) fn of_all(schemas: &mut Map<String, Value>, registry: &Registry) {
         schemas.extend(components);
         schemas.insert(T::name().into_owned(), schema);
     }
+    add::<AuditEvent>(schemas);
     add::<Standing>(schemas);
     add::<Link>(schemas);
     add::<NewLink>(schemas);
@@ -125,6 +127,7 @@ pub(super) fn of_all(schemas: &mut Map<String, Value>, registry: &Registry) {
         "AnyRecord",
         "Share",
         "RecordEvent",
+        "AuditEvent",
         "RecordVersionSummary",
         "RecordDeadline",
         "FoundRecord",
@@ -239,7 +242,9 @@ pub(super) fn of_rows(schemas: &mut Map<String, Value>, rows: &RowEntry) {
         &rows.tally,
         page.get_mut("properties").and_then(Value::as_object_mut),
     ) {
-        fields.insert("tally".to_owned(), tally.clone());
+        let mut tally = tally.clone();
+        set(&mut tally, SOMETIMES, json!(true));
+        fields.insert("tally".to_owned(), tally);
     }
     schemas.insert(format!("{name}Page"), page);
     let mut input = rows.schema.clone();

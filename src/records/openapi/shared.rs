@@ -1,8 +1,10 @@
 //! Operations that are the same for every kind, described once.
 
+use serde_json::json;
+
 use super::super::registry::Registry;
 use super::operations::Operation;
-use super::parameters::{any_of, list_filters};
+use super::parameters::{any_of, list_filters, query, uuid};
 
 /// The group of all of them.
 pub(super) const TAG: &str = "Records";
@@ -225,6 +227,27 @@ pub(in crate::records) fn list_history(_: &Registry) -> Operation {
         "What happened to the record, newest first.",
         "RecordEventPage",
     )
+}
+
+pub(in crate::records) fn list_events(_: &Registry) -> Operation {
+    let instant = || json!({"type": "string", "format": "date-time"});
+    let word = || json!({"type": "string", "maxLength": 60});
+    operation(
+        "list_events",
+        "Read the audit trail of a tenant",
+        "Everything that happened, refusals included, in its order: who, when, what, before and after. Each event carries the hash of the one before it, so that a copy can be checked. Of records, those events are told that happened to records you see.",
+    )
+    .known(&["tenant_id", "limit", "cursor"])
+    .with([
+        query("after", json!({"type": "integer", "format": "int64", "minimum": 0}), "Only events after this number: what has happened since the last look."),
+        query("action", word(), "Of this action, such as `refused`."),
+        query("kind", word(), "To something of this kind, such as `risk` or `membership`."),
+        query("subject_id", uuid(), "To this record, membership or the like."),
+        query("actor_id", uuid(), "By this person."),
+        query("since", instant(), "At or after this instant."),
+        query("until", instant(), "Before this instant."),
+    ])
+    .answers("200", "A page of the trail.", "AuditEventPage")
 }
 
 pub(in crate::records) fn list_versions(_: &Registry) -> Operation {

@@ -7,13 +7,13 @@ use uuid::Uuid;
 use super::super::comments::NewComment;
 use super::super::links::NewLink;
 use super::super::registry::registry;
-use super::super::{Entry, attached, comments, deadlines, history, links, store, versions};
+use super::super::{Entry, attached, comments, deadlines, history, links, store, trail, versions};
 use super::{At, Paging, at, created, id_at};
 use crate::http::cursor::Cursors;
 use crate::http::json::{Json, Object};
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
-use crate::tenancy::{Access, Answer, IdempotencyKey, Reads, Writes};
+use crate::tenancy::{Access, Answer, IdempotencyKey, Oversees, Reads, Writes};
 
 pub(super) async fn list_links(
     req: HttpRequest,
@@ -173,6 +173,22 @@ pub(super) async fn list_history(
         let seq = event.get("seq").and_then(serde_json::Value::as_i64);
         seq.unwrap_or_default()
     })
+}
+
+pub(super) async fn list_events(
+    req: HttpRequest,
+    access: Access<Oversees>,
+    mut params: Params,
+    cursors: web::Data<Cursors>,
+) -> Result<HttpResponse> {
+    let filter = trail::Filter::read(&mut params)?;
+    let what = format!("events {filter:?}");
+    let tenant = access.tenant_id();
+    let paging: Paging<i64> = Paging::read(&what, tenant, tenant, params, &cursors)?;
+    let found = access
+        .read(async |tx| trail::list(tx, &filter, paging.after, paging.rows()).await)
+        .await?;
+    paging.answer(&req, &cursors, found, |event| event.seq)
 }
 
 pub(super) async fn list_versions(

@@ -12,7 +12,7 @@ use actix_web::http::header::{ETAG, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use self::table::is_declared;
@@ -129,7 +129,19 @@ impl<K: Serialize + DeserializeOwned> Paging<K> {
         &self,
         req: &HttpRequest,
         cursors: &Cursors,
+        found: Vec<T>,
+        place: impl Fn(&T) -> K,
+    ) -> Result<HttpResponse> {
+        self.answer_with_tally(req, cursors, found, Value::Null, place)
+    }
+
+    /// The same, with what was counted if anything was.
+    fn answer_with_tally<T: Serialize>(
+        &self,
+        req: &HttpRequest,
+        cursors: &Cursors,
         mut found: Vec<T>,
+        tally: Value,
         place: impl Fn(&T) -> K,
     ) -> Result<HttpResponse> {
         let more = found.len() > self.limit;
@@ -138,9 +150,23 @@ impl<K: Serialize + DeserializeOwned> Paging<K> {
             .last()
             .filter(|_| more)
             .map(|last| cursors.seal(&self.context, &json!(place(last))));
-        let body = json!({"items": found, "next_cursor": next}).to_string();
+        let shown = PageBody {
+            items: &found,
+            next_cursor: next.as_deref(),
+            tally,
+        };
+        let body = serde_json::to_string(&shown).map_err(Problem::internal)?;
         Ok(page(req, body, next))
     }
+}
+
+/// A page of a list as clients read it.
+#[derive(Serialize)]
+struct PageBody<'a, T> {
+    items: &'a [T],
+    next_cursor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    tally: Value,
 }
 
 fn created(

@@ -2,13 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::super::rows::{self, Page, RowEntry, Wanted};
 use super::super::settings::Settings;
 use super::super::shares::{self, NewShare};
 use super::super::{Entry, archive};
-use super::{At, at, changed, id_at, page, resource};
+use super::{At, Paging, at, changed, id_at, resource};
 use crate::http::cursor::Cursors;
 use crate::http::etag::IfMatch;
 use crate::http::json::{Json, Object};
@@ -32,55 +32,25 @@ pub(super) async fn list_rows(
     let At { entry, id } = at(&req)?;
     let rows_entry = rows_at(&req, entry)?;
     let instant = "an instant such as 2027-01-11T08:00:00Z";
-    let limit = params.limit()?;
     let from: Option<DateTime<Utc>> = params.take_as("from", instant)?;
     let until: Option<DateTime<Utc>> = params.take_as("until", instant)?;
-    let person: Option<uuid::Uuid> = params.take_as("person_id", "an id")?;
-    let cursor = params.take("cursor");
-    params.finish()?;
-    let context = format!(
-        "rows {} {id} {} {from:?} {until:?} {person:?}",
-        access.tenant_id(),
-        rows_entry.list
-    );
-    let after = match cursor {
-        Some(cursor) => {
-            let opened = cursors.open(&context, &cursor)?;
-            Some(serde_json::from_value(opened).map_err(Problem::internal)?)
-        }
-        None => None,
-    };
+    let person: Option<Uuid> = params.take_as("person_id", "an id")?;
+    let what = format!("rows {} {from:?} {until:?} {person:?}", rows_entry.list);
+    let paging: Paging<(DateTime<Utc>, String)> =
+        Paging::read(&what, access.tenant_id(), id, params, &cursors)?;
     let wanted = Wanted {
         from,
         until,
         person,
-        after,
-        limit: limit + 1,
+        after: paging.after.clone(),
+        limit: paging.rows(),
     };
-    let Page {
-        items: mut found,
-        tally,
-    } = access
+    let Page { items, tally } = access
         .read(async |tx| rows::list(tx, entry, rows_entry, id, wanted).await)
         .await?;
-    let limit = usize::try_from(limit).map_err(Problem::internal)?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found
-        .last()
-        .filter(|_| more)
-        .map(|(at, key, _)| cursors.seal(&context, &json!((at, key))));
-    let items: Vec<String> = found.into_iter().map(|(.., body)| body).collect();
-    let counted = match tally {
-        Value::Null => String::new(),
-        tally => format!(",\"tally\":{tally}"),
-    };
-    let body = format!(
-        "{{\"items\":[{}],\"next_cursor\":{}{counted}}}",
-        items.join(","),
-        json!(next)
-    );
-    Ok(page(&req, body, next))
+    paging.answer_with_tally(&req, &cursors, items, tally, |row| {
+        (row.at, row.key.clone())
+    })
 }
 
 pub(super) async fn add_rows(
@@ -117,33 +87,15 @@ pub(super) async fn restore(
 pub(super) async fn list_shares(
     req: HttpRequest,
     access: Access<Reads>,
-    mut params: Params,
+    params: Params,
     cursors: web::Data<Cursors>,
 ) -> Result<HttpResponse> {
     let At { entry, id } = at(&req)?;
-    let limit = params.limit()?;
-    let cursor = params.take("cursor");
-    params.finish()?;
-    let context = format!("shares {} {id}", access.tenant_id());
-    let after = match cursor {
-        Some(cursor) => {
-            let opened = cursors.open(&context, &cursor)?;
-            Some(serde_json::from_value(opened).map_err(Problem::internal)?)
-        }
-        None => None,
-    };
-    let mut found = access
-        .read(async |tx| shares::list(tx, entry, id, after, limit + 1).await)
+    let paging: Paging<Uuid> = Paging::read("shares", access.tenant_id(), id, params, &cursors)?;
+    let found = access
+        .read(async |tx| shares::list(tx, entry, id, paging.after, paging.rows()).await)
         .await?;
-    let limit = usize::try_from(limit).map_err(Problem::internal)?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found
-        .last()
-        .filter(|_| more)
-        .map(|share| cursors.seal(&context, &json!(share.person_id)));
-    let body = json!({"items": found, "next_cursor": next}).to_string();
-    Ok(page(&req, body, next))
+    paging.answer(&req, &cursors, found, |share| share.person_id)
 }
 
 pub(super) async fn create_share(

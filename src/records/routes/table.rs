@@ -43,6 +43,7 @@ pub(in crate::records) const TABLE: &[Declared] = {
     use Describe::{Kind, Once, Part, Rows};
     &[
         row("get", "records", || web::get().to(super::search), Once(shared::search)),
+        row("get", "events", || web::get().to(attached::list_events), Once(shared::list_events)),
         row("get", "settings", || web::get().to(rows::get_settings), Once(shared::get_settings)),
         row("patch", "settings", || web::patch().to(rows::update_settings), Once(shared::update_settings)),
         row("get", "{kind}", || web::get().to(super::list), Kind(|of| of.list())),

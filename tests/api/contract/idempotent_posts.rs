@@ -51,7 +51,13 @@ impl Shot {
 
     async fn effects(&self, stage: &Stage<'_>) -> i64 {
         match &self.effect {
-            Effect::Events(scope) => stage.app.count(*scope, "events", "true").await,
+            // What time makes in the meantime is the system's.
+            Effect::Events(scope) => {
+                stage
+                    .app
+                    .count(*scope, "events", "actor_id IS NOT NULL")
+                    .await
+            }
             Effect::Firms(name) => {
                 let db = stage.app.owner().await;
                 let sql = "SELECT count(*) FROM consultancies WHERE name = $1";
@@ -207,6 +213,21 @@ async fn of_record(
             let of = |version: i32| json!({"version": version});
             (format!("{at}/acknowledgements"), of(1), of(2))
         }
+        "{id}/measurements" | "{id}/analyses" => {
+            let record = stage.make(entry).await;
+            let list = rest.trim_start_matches("{id}/");
+            let row = entry.rows_at(list).unwrap().example.clone();
+            let mut other = row.clone();
+            for (field, value) in [
+                ("at", json!("2026-05-31T22:00:00Z")),
+                ("until", json!("2026-05-31")),
+            ] {
+                if !other[field].is_null() {
+                    other[field] = value;
+                }
+            }
+            (format!("{}/{list}", stage.at(entry, &record)), row, other)
+        }
         _ => {
             let record = stage.make(entry).await;
             let (body, other) = attachment(rest, operation);
@@ -317,14 +338,14 @@ async fn of_feature(stage: &Stage<'_>, operation: &Operation) -> Shot {
             )
         }
         "create_consultancy_invitation" => {
-            let body = json!({"email": address(), "role": "consultant"});
+            let body = json!({"email": address(), "roles": ["consultant"]});
             (
                 owner.clone(),
                 format!("{firm}/invitations"),
                 body,
                 of_firm,
-                "role",
-                json!("lead"),
+                "roles",
+                json!(["lead"]),
             )
         }
         "create_tenant_invitation" => {

@@ -255,10 +255,11 @@ fn what_answers_always_have_is_required() {
             }
         }
     }
-    // What a problem has only where it applies, and what `expand` adds.
+    // What a problem has only where it applies, what `expand` adds, and what is counted for some.
     let expected = BTreeMap::from([
         ("Problem", vec!["allowed", "errors", "rule"]),
         ("Record", vec!["owner"]),
+        ("AcknowledgementPage", vec!["tally"]),
     ]);
 
     assert_eq!(optional, expected);

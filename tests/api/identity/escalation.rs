@@ -248,7 +248,7 @@ async fn a_firm_is_run_by_its_owners() {
             .api
             .post(
                 &format!("{base}/invitations"),
-                &json!({"email": email, "role": "owner"}),
+                &json!({"email": email, "roles": ["owner"]}),
                 status,
             )
             .await;

@@ -65,7 +65,9 @@ async fn an_invitation_is_good_once() {
         .api
         .get(&stage.client.path("invitations"), 200)
         .await;
-    assert!(!open.to_string().contains(&email));
+    let items = open["items"].as_array().unwrap();
+    let used = items.iter().find(|item| item["email"] == email.as_str());
+    assert_eq!(used.unwrap()["state"], "accepted");
 }
 
 #[actix_web::test]

@@ -193,7 +193,7 @@ async fn the_own_account_is_changed_by_a_patch() {
         json!({"locale": "Dutch please"}),
         json!({"time_zone": "Europe/Atlantis"}),
         json!({"notify_by_mail": "no"}),
-        json!({"tenants": []}),
+        json!({"tenants": [1]}),
         json!({"consultancies": null}),
     ] {
         person.api.patch("/v1/me", &bad, 422).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::contract::problems::assert_problem;
 use crate::support::actors::{PASSWORD, sign_in};
-use crate::support::{Answer, App, Firm, Setup};
+use crate::support::{Answer, App, Client, Firm, Setup};
 
 /// Guesses for one account in a quarter of an hour.
 const GUESSES: usize = 10;
@@ -177,4 +177,63 @@ async fn invitations_and_refresh_tokens_are_guessed_only_so_often() {
     assert!((20..=22).contains(&tried), "{tried} tried: {statuses:?}");
     // Who has a good token still gets on with what it is for.
     person.api.get("/v1/me", 200).await;
+}
+
+/// Invites until it is refused: how often it was not, and the refusal.
+async fn invite_until_refused(
+    inviter: &Client,
+    path: &str,
+    mut email: impl FnMut(u32) -> String,
+) -> (u32, Answer) {
+    for number in 0..1_000 {
+        let body = json!({"email": email(number), "roles": ["viewer"]}).to_string();
+        let answer = inviter.send(Method::POST, path, &[], Some(body)).await;
+        if answer.status != 201 {
+            return (number, answer);
+        }
+    }
+    panic!("invitations to {path} have no end");
+}
+
+#[track_caller]
+fn assert_enough(what: &str, answer: &Answer, most: u32) {
+    assert_problem(what, answer, 429);
+    let wait: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=most).contains(&wait), "{what}: wait {wait} s");
+    assert!(answer.text.contains("invitations"), "{}", answer.text);
+}
+
+#[actix_web::test]
+async fn a_place_a_firm_and_a_person_get_only_so_many_invitations() {
+    // A sixth, a half, a hundred-and-twentieth and a thirtieth of it.
+    let app = Setup::named("many_invitations")
+        .env("RATE_LIMIT", 240)
+        .start();
+    let firm = Firm::sign_up(&app, "Fjordlys Advisory").await;
+    let mut left = 120;
+    let unknown = |number: u32| format!("{number}.{}@example.org", uuid::Uuid::now_v7().simple());
+    for name in ["Aurelia", "Borealis", "Caledonia"] {
+        let path = firm.client(name).await.path("invitations");
+        let (many, refused) = invite_until_refused(&firm.owner.api, &path, unknown).await;
+        assert!((40..=42).contains(&many), "{name}: {many}");
+        assert_enough("to a place", &refused, 60 * 60);
+        left -= 40;
+    }
+    assert_eq!(left, 0);
+    let path = firm.client("Dalarna").await.path("invitations");
+    let (many, refused) = invite_until_refused(&firm.owner.api, &path, unknown).await;
+    assert!(many < 5, "{many} more");
+    assert_enough("of a firm", &refused, 60 * 60);
+
+    // Somebody else's firm is not concerned, save for the same person.
+    let mut others = Vec::new();
+    for number in 0..5 {
+        let firm = Firm::sign_up(&app, &format!("Nordlys {number}")).await;
+        let path = firm.client("Esbjerg").await.path("invitations");
+        let to_one = |_: u32| "flooded@example.org".to_owned();
+        let (many, refused) = invite_until_refused(&firm.owner.api, &path, to_one).await;
+        assert_enough("to a person", &refused, 24 * 60 * 60);
+        others.push(many);
+    }
+    assert_eq!(others, [2, 2, 2, 2, 0]);
 }

@@ -39,7 +39,7 @@ impl Former {
                 None,
             )
             .await
-            .expect(204);
+            .expect(200);
         let until = in_days(1);
         let expired_auditor = client
             .staff_by(

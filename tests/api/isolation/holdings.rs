@@ -119,7 +119,7 @@ impl Holding {
             firm_invitation: invite(
                 &firm.owner.api,
                 &format!("/v1/consultancies/{}/invitations", firm.id),
-                json!({"email": "waiting.colleague@example.org", "role": "consultant"}),
+                json!({"email": "waiting.colleague@example.org", "roles": ["consultant"]}),
             )
             .await,
             session: first_id(&consultant.api.get("/v1/me/sessions", 200).await),

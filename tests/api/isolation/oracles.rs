@@ -220,7 +220,7 @@ async fn whether_an_address_has_an_account_does_not_show() {
         (
             format!("/v1/consultancies/{}/invitations", firm.id),
             &firm.owner.api,
-            json!({"role": "consultant"}),
+            json!({"roles": ["consultant"]}),
         ),
     ] {
         let invite = async |email: &str| {

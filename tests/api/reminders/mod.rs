@@ -174,7 +174,7 @@ impl<'a> Place<'a> {
     pub async fn removed_by(&self, boss: &Person, person: &Person) {
         let boss = self.rehearsal.again(boss).await;
         let path = self.membership(&boss, person).await;
-        boss.delete(&path, 204).await;
+        boss.delete(&path, 200).await;
     }
 
     async fn membership(&self, boss: &Client, person: &Person) -> String {

@@ -97,7 +97,7 @@ impl<'a> Firm<'a> {
         let path = format!("/v1/consultancies/{}/invitations", self.id);
         self.owner
             .api
-            .post(&path, &json!({"email": email, "role": role}), 201)
+            .post(&path, &json!({"email": email, "roles": [role]}), 201)
             .await;
         accept(self.app, &email, name).await
     }
