@@ -18,5 +18,7 @@ mod kinds;
 mod reminders;
 mod scenario;
 mod scenario_policy;
+mod scenario_soa;
 mod shared_state;
 mod support;
+mod what_is_left;

@@ -127,7 +127,8 @@ impl<'a> Stage<'a> {
         let list = self.author.api.get(&self.list(entry), 200).await;
         for record in list["items"].as_array().unwrap() {
             let at = self.at(entry, record);
-            if record["status"] != entry.start {
+            let status = record["status"].as_str().unwrap();
+            if status != entry.start && !entry.is_end(status) {
                 let api = &self.approver.api;
                 api.transition(&at, "withdrawn", Some("Not needed."), 200)
                     .await;

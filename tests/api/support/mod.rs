@@ -4,6 +4,7 @@
 pub mod actors;
 pub mod client;
 mod documented;
+mod ending;
 pub mod server;
 
 pub use actors::{Firm, Person, TenantWorld};
