@@ -8,6 +8,7 @@
 
 mod browser;
 mod builtin_postgres;
+mod clients;
 mod confidential;
 mod contract;
 mod demo;

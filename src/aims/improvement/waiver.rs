@@ -87,7 +87,7 @@ impl Kind for Waiver {
     fn example() -> Value {
         json!({
             "title": "Exclusion of A.10.4 while the last customers move",
-            "about": {"kind": "soa_entry", "id": "019416c0-9b1c-7d2e-8f3a-5b6c7d8e9f01"},
+            "about": {"kind": "ai_system", "id": "019416c0-9b1c-7d2e-8f3a-5b6c7d8e9f01"},
             "rule": "SOA-3",
             "reason": "The last two outside users leave in March; nobody new is taken on.",
             "valid_until": "2027-03-31",
