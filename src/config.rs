@@ -97,7 +97,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "RATE_LIMIT",
         default: "600",
-        about: "requests a minute for an address before sign-in and for an account after it; a tenant gets ten times as many; an address a sixth of it for refused access tokens in a minute, for sign-ins and for guesses of refresh tokens and invitations in 15 minutes, a thirtieth for sign-ups in an hour",
+        about: "requests a minute for an address before sign-in and for an account after it; a tenant gets ten times as many; an address a sixth of it for refused access tokens in a minute, for sign-ins and for guesses of refresh tokens and invitations in 15 minutes, a thirtieth for sign-ups in an hour; a firm or tenant a sixth for invitations to it in an hour, a firm with its clients half, one person a 120th from a firm and a thirtieth in all in a day",
     },
     Variable {
         name: "TRUSTED_PROXIES",

@@ -3,6 +3,7 @@
 //! A kind is one file that reads like its clause: fields, states, who may do what, rules,
 //! deadlines. Groups meet through references, the kernel's look-ups, and by hearing each other.
 
+use crate::aims::risk_opp::facts::Facts;
 use crate::records::Registry;
 use crate::tenancy::{Role, Roles};
 
@@ -18,6 +19,12 @@ pub mod words;
 
 /// Who writes every record of a kind: the AIMS manager and the consultants assigned.
 pub const RUNNERS: Roles = Roles::of(&[Role::AimsManager, Role::Consultant, Role::Lead]);
+
+/// What kinds know that speaks against excluding a control (SOA-3), one line each.
+pub const FACTS: &[Facts] = &[
+    |tx| Box::pin(operation::ai_system::facts(tx)),
+    |tx| Box::pin(risk_opp::risk_treatment::facts(tx)),
+];
 
 /// All kinds, one line each.
 pub fn kinds() -> Registry {
@@ -35,6 +42,8 @@ pub fn kinds() -> Registry {
         .with::<risk_opp::risk::Risk>()
         .with::<risk_opp::risk_treatment::RiskTreatment>()
         .with::<risk_opp::residual_acceptance::ResidualAcceptance>()
+        .with::<risk_opp::soa::Soa>()
+        .with::<risk_opp::soa_entry::SoaEntry>()
         .with::<evaluation::metric::Metric>()
         .with_rows::<evaluation::measurement::Measurement>()
         .with_rows::<evaluation::analysis::Analysis>()

@@ -41,7 +41,7 @@ async fn systems(office: &Office<'_>) -> Result<Systems, Fault> {
         "title": "LoanLens", "purpose": "Credit score of consumers",
         "intended_use": "Ranks loan applications; a human decides below the cut-off",
         "foreseeable_misuse": ["Declining by score alone"], "technique": "classical_ml", "autonomy": 3,
-        "origin": "built", "users": "Credit officers",
+        "origin": "built", "users": "Credit officers", "used_by": ["staff"],
         "affected_groups": ["applicants", "applicants with thin credit file"],
         "decision_effect": "decide_with_human", "personal_data": true, "regions": ["NL"],
         "criticality": 5, "model_version": "2.3", "legacy": true,
@@ -50,7 +50,7 @@ async fn systems(office: &Office<'_>) -> Result<Systems, Fault> {
         "title": "TalentSift", "purpose": "Ranking of CVs",
         "intended_use": "Orders applications for a recruiter, who reads all of them",
         "foreseeable_misuse": ["Reading the first page only"], "technique": "deep_learning", "autonomy": 2,
-        "origin": "bought", "supplier_name": "Hirewell Oy", "users": "Recruiters",
+        "origin": "bought", "supplier_name": "Hirewell Oy", "users": "Recruiters", "used_by": ["staff"],
         "affected_groups": ["job applicants"], "decision_effect": "assist", "personal_data": true,
         "regions": ["NL"], "criticality": 3, "legacy": true,
     });
@@ -59,7 +59,7 @@ async fn systems(office: &Office<'_>) -> Result<Systems, Fault> {
         "intended_use": "First answers; hands over to staff on request",
         "foreseeable_misuse": ["Taken for binding advice", "Asked to reveal data of others"],
         "technique": "generative", "autonomy": 3, "origin": "bought", "supplier_name": "Polyglot Models",
-        "users": "Customers", "affected_groups": ["customers"], "decision_effect": "none",
+        "users": "Customers", "used_by": ["customers"], "affected_groups": ["customers"], "decision_effect": "none",
         "personal_data": true, "regions": ["NL"], "criticality": 3,
     });
     let mut loanlens = office

@@ -19,14 +19,14 @@ pub(super) async fn load(office: Office<'_>) -> Result<(), Fault> {
         "title": "RetinaCheck", "purpose": "Finds signs of diabetic eye disease in photographs",
         "intended_use": "Second reader; an ophthalmologist confirms every finding",
         "foreseeable_misuse": ["Taken as the only reader"], "technique": "deep_learning", "autonomy": 2,
-        "origin": "bought", "supplier_name": "Ocula Diagnostics", "users": "Ophthalmologists",
+        "origin": "bought", "supplier_name": "Ocula Diagnostics", "users": "Ophthalmologists", "used_by": ["staff"],
         "affected_groups": ["patients"], "decision_effect": "decide_with_human", "personal_data": true,
         "regions": ["NZ"], "criticality": 5, "legacy": true,
     });
     let triage = json!({
         "title": "TriageNote", "purpose": "Summaries of referral letters",
         "intended_use": "Shortens letters for the nurse who plans appointments", "technique": "generative",
-        "autonomy": 1, "origin": "bought", "supplier_name": "Clarion Health", "users": "Triage nurses",
+        "autonomy": 1, "origin": "bought", "supplier_name": "Clarion Health", "users": "Triage nurses", "used_by": ["staff"],
         "affected_groups": ["patients"], "decision_effect": "assist", "personal_data": true,
         "regions": ["NZ"], "criticality": 3,
     });

@@ -7,7 +7,9 @@ use futures_util::try_join;
 use uuid::Uuid;
 
 use crate::problem::Result;
-use crate::schema::{consultancies, idempotency_keys, invitations, sessions, tenants, users};
+use crate::schema::{
+    consultancies, idempotency_keys, invitations, outbox, sessions, tenants, users,
+};
 use crate::tenancy::{Actor, Platform};
 
 /// Hours for which the answer of a POST with `Idempotency-Key` is kept.
@@ -17,7 +19,10 @@ const SESSIONS_DAYS: i64 = 7;
 /// Days for which an invitation that nobody accepted is kept after its end.
 const INVITATIONS_DAYS: i64 = 30;
 
-/// Deletes expired sessions, invitations and remembered answers.
+/// Days for which it is kept that a mail was sent, cancelled or given up.
+const MAILS_DAYS: i64 = 30;
+
+/// Deletes expired sessions, invitations and remembered answers, and mails that are long done.
 pub(super) async fn clear(platform: &Platform, stopping: impl Fn() -> bool) -> Result<()> {
     platform
         .write(Actor::System, None, async |tx| {
@@ -31,6 +36,9 @@ pub(super) async fn clear(platform: &Platform, stopping: impl Fn() -> bool) -> R
                     .filter(ended)
                     .filter(invitations::accepted_at.is_null()),
             );
+            tx.queue(|db| async move { old.execute(&mut &*db).await });
+            let done = outbox::finished_at.lt(now - TimeDelta::days(MAILS_DAYS));
+            let old = diesel::delete(outbox::table.filter(done));
             tx.queue(|db| async move { old.execute(&mut &*db).await });
             Ok(())
         })

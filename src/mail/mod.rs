@@ -7,10 +7,12 @@
 //! | `occasion.rs` | is what the mail is about still true, and what does it say now? |
 //! | `queue.rs` | which mails are next? |
 //! | `transport.rs` | how does one mail leave the house? |
+//! | `door.rs` | does the mail server refuse a mail, or us? |
 //! | `retry.rs` | when is a mail tried again, and when given up? |
 //! | `worker.rs` | who takes what is due and sends it? |
 //! | `notes.rs` | how is noted what became of a mail? |
 
+mod door;
 mod notes;
 mod occasion;
 pub mod outbox;

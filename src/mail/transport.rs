@@ -12,6 +12,7 @@ use lettre::message::{Mailbox, Message, MultiPart};
 use lettre::transport::smtp::PoolConfig;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
+use super::door::Door;
 use crate::config::Config;
 
 /// How long one command to the mail server may take.
@@ -77,7 +78,7 @@ pub struct Transport {
 
 #[derive(Clone)]
 enum Way {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(AsyncSmtpTransport<Tokio1Executor>, Door),
     Folder(PathBuf),
 }
 
@@ -97,7 +98,9 @@ impl Transport {
                     .timeout(Some(TIMEOUT))
                     .pool_config(pool)
                     .build();
-                Way::Smtp(smtp)
+                let door = Door::new(url);
+                let door = door.ok_or_else(|| TransportError("SMTP_URL: no host".to_owned()))?;
+                Way::Smtp(smtp, door)
             }
             None => Way::Folder(config.data.join(FOLDER)),
         };
@@ -108,14 +111,14 @@ impl Transport {
     pub async fn send(&self, letter: &Letter, now: DateTime<Utc>) -> Result<(), Failure> {
         let message = self.message(letter, now)?;
         match &self.way {
-            Way::Smtp(smtp) => match smtp.send(message).await {
+            Way::Smtp(smtp, door) => match smtp.send(message).await {
                 Ok(_) => Ok(()),
                 Err(error) => Err(match judge(&error, letter.to.is_ascii()) {
                     // Refused for good: as it may be us who are refused, before any recipient is.
                     Failure::Permanent(said) if error.is_permanent() => {
-                        match smtp.test_connection().await {
-                            Err(error) if error.is_permanent() => Failure::Ours(said),
-                            _ => Failure::Permanent(said),
+                        match door.is_shut(&self.from.email).await {
+                            true => Failure::Ours(said),
+                            false => Failure::Permanent(said),
                         }
                     }
                     failure => failure,

@@ -1,14 +1,16 @@
-//! Putting records away, and bringing them back.
+//! Putting records away, and bringing them back, with those that are approved together with them.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::consequences::Cause;
 use super::entry::Entry;
 use super::hearing::What;
 use super::rights::{is_live, may_author};
 use super::row::{Row, Stored};
 use super::store::{self, Loaded, load_for};
-use super::{hearing, one_for, rows, saving};
+use super::{hearing, one_for, parents, rows, saving, versions};
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
 
@@ -43,7 +45,8 @@ pub async fn archive(
         ))
         .with_allowed(ways_out(entry, row)));
     }
-    put(tx, entry, loaded, true).await.map(drop)
+    parents::leave_open(tx, entry, &loaded.row, &["archived_at".to_owned()]).await?;
+    put_with_children(tx, entry, loaded, None).await.map(drop)
 }
 
 /// Brings an archived record back.
@@ -55,17 +58,48 @@ pub async fn restore(
 ) -> Result<Stored> {
     let loaded = load_for(tx, entry, id, precondition).await?;
     may_author(tx, entry, &loaded.row)?;
-    if loaded.row.archived_at.is_none() {
+    let Some(since) = loaded.row.archived_at else {
         return Err(Problem::conflict(format!(
             "This {} is not archived.",
             entry.info.one
         )));
-    }
+    };
     one_for::check(tx, entry, &loaded.row).await?;
-    put(tx, entry, loaded, false).await
+    parents::leave_open(tx, entry, &loaded.row, &["archived_at".to_owned()]).await?;
+    put_with_children(tx, entry, loaded, Some(since)).await
 }
 
-async fn put(tx: &mut TenantTx<'_>, entry: &Entry, loaded: Loaded, away: bool) -> Result<Stored> {
+/// Puts away what is live, with what is approved together with it; brings back what was put away
+/// at an instant, with what was put away at the same.
+async fn put_with_children(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    loaded: Loaded,
+    since: Option<DateTime<Utc>>,
+) -> Result<Stored> {
+    let away = since.is_none();
+    let Row { spine, .. } = &loaded.row;
+    let done = if away { "archived" } else { "restored" };
+    let because = format!("{} was {done}", spine.reference);
+    let cause = Cause::new(entry.info.name, spine.id, &spine.reference, because);
+    let children = versions::children_with(tx, entry, spine.id, since).await?;
+    tx.as_system(async |tx| {
+        for (child, loaded) in children {
+            put(tx, child, loaded, away, Some(&cause)).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    put(tx, entry, loaded, away, None).await
+}
+
+async fn put(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    loaded: Loaded,
+    away: bool,
+    cause: Option<&Cause>,
+) -> Result<Stored> {
     let Loaded {
         mut row,
         mirrors,
@@ -75,7 +109,8 @@ async fn put(tx: &mut TenantTx<'_>, entry: &Entry, loaded: Loaded, away: bool) -
     let due = entry.due(&row)?;
     saving::save(tx, entry, &mut row, mirrors, standing, due)?;
     let action = if away { "archived" } else { "restored" };
-    tx.event(action, entry.info.name, row.id, &json!({}))?;
+    let data = store::with_cause(json!({}), cause.map(Cause::data));
+    tx.event(action, entry.info.name, row.id, &data)?;
     hearing::tell(tx, entry, &row, What::Archived(away)).await?;
     store::newest(tx, entry, row).await
 }

@@ -9,6 +9,7 @@ use super::hearing::Hears;
 use super::kind::{OneFor, PERSON};
 use super::refs::Places;
 use super::registry::Registry;
+use super::settings::SETTINGS;
 use super::shadow::{FACETS, SORTS};
 use super::spine;
 
@@ -43,12 +44,23 @@ pub(super) const COMMON: &[&str] = &[
 pub(super) fn faults(registry: &Registry) -> Vec<String> {
     let mut faults = Vec::new();
     let mut names = HashMap::new();
+    let mut schemas = HashMap::new();
     for entry in registry.entries() {
         for name in [entry.info.name, entry.info.path, entry.info.prefix] {
             if let Some(other) = names.insert(name, entry.info.name)
                 && other != entry.info.name
             {
                 faults.push(format!("{other} and {} are both {name}", entry.info.name));
+            }
+        }
+        for (name, schema) in &entry.components {
+            if let Some((other, known)) = schemas.insert(name, (entry.info.name, schema))
+                && known != schema
+            {
+                faults.push(format!(
+                    "{other} and {} mean different things by the schema {name}",
+                    entry.info.name
+                ));
             }
         }
         let mut of_kind = Vec::new();
@@ -173,6 +185,7 @@ fn states(entry: &Entry, faults: &mut Vec<String>) {
 fn others(registry: &Registry, entry: &Entry, faults: &mut Vec<String>) {
     for hears in entry.hears {
         match registry.by_name(hears.kind()) {
+            None if hears == &Hears::Changed(SETTINGS) => {}
             None => faults.push(format!("it hears {}, which is no kind", hears.kind())),
             Some(other) => {
                 if let Hears::Moved(_, to) = hears

@@ -12,7 +12,7 @@ use super::kind::{Kind, Record};
 use super::registry::entry_of;
 use super::store::{self, Loaded};
 use super::transitions::{self, not_from_here};
-use super::{Lives, State, rights};
+use super::{Lives, State, parents, references, rights};
 use crate::problem::{Problem, Result};
 use crate::tenancy::TenantTx;
 
@@ -81,6 +81,34 @@ pub async fn spawn<K: Kind>(
     typed(&Box::pin(made).await?.into_row()?)
 }
 
+/// Makes many records of another kind: their references are checked and their numbers reserved at
+/// once.
+pub async fn spawn_all<K: Kind>(
+    tx: &mut TenantTx<'_>,
+    many: Vec<New<K>>,
+    cause: &Cause,
+) -> Result<()> {
+    if many.is_empty() {
+        return Ok(());
+    }
+    let entry = entry_of::<K>()?;
+    let mut found = Vec::new();
+    for new in &many {
+        let body = serde_json::to_value(&new.body).map_err(Problem::internal)?;
+        for one in references::references_in(entry, &body, new.owner_id) {
+            if !found.contains(&one) {
+                found.push(one);
+            }
+        }
+    }
+    let count = i32::try_from(many.len()).map_err(Problem::internal)?;
+    references::check_ahead(tx, found, entry.info.name, count).await?;
+    for new in many {
+        spawn(tx, new, cause).await?;
+    }
+    Ok(())
+}
+
 /// Sets fields of another record, and answers whether it could: what is archived stays as it is,
 /// and so does approved content, but for fields that stay open or are computed (GEN-2).
 pub async fn amend<K: Kind>(
@@ -102,6 +130,10 @@ pub async fn amend<K: Kind>(
     written.retain(|name| !entry.is_read_only(name));
     if rights::stays_frozen(entry, &old, &written).is_err() {
         return Ok(false);
+    }
+    match parents::leave_open(tx, entry, &old, &written).await {
+        Err(problem) if problem.status < 500 => return Ok(false),
+        left => left?,
     }
     let cause = Some(cause.0.clone());
     let changed = tx.as_system(async |tx| store::change(tx, entry, loaded, &old, cause).await);

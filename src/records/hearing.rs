@@ -18,7 +18,7 @@ const DEPTH: u8 = 8;
 pub enum Hears {
     /// A record of this kind was made.
     Made(&'static str),
-    /// The content of one changed.
+    /// The content of one changed, or of the tenant's settings ([`SETTINGS`](super::SETTINGS)).
     Changed(&'static str),
     /// One of this kind moved to this state.
     Moved(&'static str, &'static str),
@@ -88,8 +88,13 @@ pub(super) async fn tell(
         reference: row.reference.clone(),
         what,
     };
+    tell_all(tx, &happened).await
+}
+
+/// Tells all who listen to what is no record of a kind: the settings of the tenant.
+pub(super) async fn tell_all(tx: &mut TenantTx<'_>, happened: &Happened) -> Result<()> {
     for listener in registry().entries() {
-        if !listener.hears.iter().any(|hears| hears.is(&happened)) {
+        if !listener.hears.iter().any(|hears| hears.is(happened)) {
             continue;
         }
         if Session::deeper(tx) > DEPTH {
@@ -98,7 +103,7 @@ pub(super) async fn tell(
                 listener.info.name
             )));
         }
-        let heard = tx.as_system(async |tx| listener.heard(&happened, tx).await);
+        let heard = tx.as_system(async |tx| listener.heard(happened, tx).await);
         Box::pin(heard).await?;
         Session::shallower(tx);
     }

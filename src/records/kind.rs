@@ -90,8 +90,8 @@ pub trait Kind: Lives + Serialize + DeserializeOwned + ToSchema + Clone + 'stati
     const STAYS_OPEN: &'static [&'static str] = &[];
     /// Of which there is only one that has not ended.
     const ONE_FOR: Option<OneFor> = None;
-    /// Kinds whose records are approved together with one of this kind, by the field of theirs
-    /// that refers to it.
+    /// Kinds whose records are approved, frozen and put away together with one of this kind, by the
+    /// field of theirs that refers to it. What stays open of theirs, stays open.
     const CHILDREN: &'static [(&'static str, &'static str)] = &[];
     /// Rules that judge the content at every write; those of transitions stand in the lifecycle.
     const RULES: &'static [&'static RuleId] = &[];

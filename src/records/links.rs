@@ -1,6 +1,8 @@
 //! What a record hangs together with: references of its body, mirrored, and links made by hand
 //! to other records and to units of a catalogue.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -16,7 +18,7 @@ use super::registry::registry;
 use super::row::Row;
 use super::settings::Settings;
 use super::store::{self, Loaded};
-use super::{rights, saving, versions};
+use super::{parents, rights, saving, versions};
 use crate::problem::{Problem, Result};
 use crate::schema::{links, records};
 use crate::tenancy::TenantTx;
@@ -326,6 +328,7 @@ async fn changeable(tx: &mut TenantTx<'_>, entry: &Entry, from: Uuid) -> Result<
     rights::may_author(tx, entry, &loaded.row)?;
     rights::is_live(entry, &loaded.row)?;
     rights::stays_frozen(entry, &loaded.row, &["links".to_owned()])?;
+    parents::leave_open(tx, entry, &loaded.row, &["links".to_owned()]).await?;
     Ok(loaded)
 }
 
@@ -372,9 +375,9 @@ pub(super) async fn delete(
     tx.event("unlinked", entry.info.name, from, &json!({"link": link}))
 }
 
-/// GEN-2: pins each link of a record that is being approved to the version of its target that is
-/// in force; answers all its links, frozen.
-pub(super) async fn pin(tx: &mut TenantTx<'_>, from: Uuid) -> Result<Value> {
+/// GEN-2: pins each link of records that are being approved to the version of its target that is
+/// in force; answers the links of each, frozen.
+pub(super) async fn pin(tx: &mut TenantTx<'_>, from: &[Uuid]) -> Result<HashMap<Uuid, Vec<Value>>> {
     tx.flush().await?;
     let tenant = tx.scope();
     let query = links::table
@@ -384,29 +387,35 @@ pub(super) async fn pin(tx: &mut TenantTx<'_>, from: Uuid) -> Result<Value> {
                 .and(records::id.nullable().eq(links::to_id))),
         )
         .filter(links::tenant_id.eq(tenant))
-        .filter(links::from_id.eq(from))
+        .filter(links::from_id.eq_any(from.to_vec()))
         .order(links::id)
-        .select((Link::as_select(), records::in_force.nullable()));
-    let found: Vec<(Link, Option<i32>)> = tx.run(async |db| query.load(&mut &*db).await).await?;
-    let mut frozen = Vec::with_capacity(found.len());
-    for (mut link, holds) in found {
+        .select((
+            links::from_id,
+            Link::as_select(),
+            records::in_force.nullable(),
+        ));
+    let found: Vec<(Uuid, Link, Option<i32>)> =
+        tx.run(async |db| query.load(&mut &*db).await).await?;
+    let mut frozen: HashMap<Uuid, Vec<Value>> = HashMap::new();
+    for (from, mut link, holds) in found {
         if link.to_version.is_none() && holds.is_some() {
             link.to_version = holds;
             let pin = diesel::update(links::table.find((tenant, link.id)))
                 .set(links::to_version.eq(holds));
             tx.queue_fixed(pin);
         }
-        frozen.push(versions::frozen_link(&link));
+        let of = frozen.entry(from).or_default();
+        of.push(versions::frozen_link(&link));
     }
-    Ok(Value::Array(frozen))
+    Ok(frozen)
 }
 
-/// A record that is revised may mean other versions at its next approval; what the approved ones
+/// Records that are revised may mean other versions at their next approval; what the approved ones
 /// meant stays frozen with them.
-pub(super) fn unpin(tx: &mut TenantTx<'_>, from: Uuid) {
+pub(super) fn unpin(tx: &mut TenantTx<'_>, from: Vec<Uuid>) {
     let pinned = links::table
         .filter(links::tenant_id.eq(tx.scope()))
-        .filter(links::from_id.eq(from))
+        .filter(links::from_id.eq_any(from))
         .filter(links::to_version.is_not_null());
     tx.queue_fixed(diesel::update(pinned).set(links::to_version.eq(None::<i32>)));
 }

@@ -7,7 +7,7 @@
 //! | `entry.rs`, `registry.rs`, `behaviour.rs`, `checks.rs` | how do routes and store meet all kinds without knowing them, and does what they declare fit? |
 //! | `spine.rs`, `row.rs`, `shadow.rs` | what has every record, how is it stored, shown and found? |
 //! | `store.rs`, `saving.rs`, `rights.rs`, `references.rs`, `one_for.rs`, `archive.rs` | how is one made, changed, put away, and by whom? |
-//! | `transitions.rs`, `versions.rs` | how does it move, who approves, what is frozen and in force? |
+//! | `transitions.rs`, `versions.rs`, `parents.rs` | how does it move, who approves, what is frozen and in force, alone or with others? |
 //! | `consequences.rs`, `hearing.rs`, `timed.rs`, `session.rs` | what follows from it, for others and in time? |
 //! | `visibility.rs`, `called.rs`, `shares.rs`, `hands.rs`, `owned.rs` | who sees it, by which title, whose hands were on it, and who has what? |
 //! | `links.rs`, `attached.rs`, `deadlines.rs`, `comments.rs`, `history.rs`, `trail.rs` | what hangs on it, and what happened to it and in the tenant? |
@@ -41,6 +41,7 @@ mod one_for;
 mod openapi;
 mod order;
 mod owned;
+mod parents;
 mod parts;
 mod references;
 mod refs;
@@ -67,7 +68,7 @@ mod waivers;
 mod wanted;
 
 pub use called::{Called, Titled, called};
-pub use consequences::{Cause, New, amend, follow, spawn};
+pub use consequences::{Cause, New, amend, follow, spawn, spawn_all};
 pub use deadlines::REVIEW;
 pub use entry::{Entry, Move};
 pub use figures::{Counted, Figure, NextDate, live};
@@ -82,14 +83,15 @@ pub(crate) use lifecycle::lifecycle;
 pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
 pub use owned::{Owned, owned_by};
+pub use refs::{Found, Target};
 pub use registry::{Registry, install, registry};
 pub use routes::routes;
 pub use rows::{
     Known, RowEntry, Rows, add_rows_for, count_rows, forget_deadlines, instant_key, newest_rows,
 };
 pub use rules::{GEN_1, GEN_2, Guarded, RuleId, Unmet};
-pub use settings::{AddedInput, OwnControl, Settings};
+pub use settings::{AddedInput, OwnControl, SETTINGS, Settings};
 pub use timed::let_time_pass;
 pub use versions::{content_hash, in_force, only_in_force, version_of};
 pub use visibility::{VisibleIds, visible_ids, whole_ids};
-pub use waivers::Waives;
+pub use waivers::{Waives, is_waived};

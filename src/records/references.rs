@@ -1,8 +1,11 @@
 //! References of a record: that what they name is there, and who may be named.
 
+use std::ops::Range;
+
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::try_join;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::entry::Entry;
@@ -21,15 +24,24 @@ pub(super) const AUDIENCE: &str = "/audience_people";
 
 /// All references of a row: those of its body, its owner, and the people of its audience.
 pub(super) fn references_of(entry: &Entry, row: &Row) -> Vec<Found> {
-    let mut found = entry.places.collect(&row.body);
-    let person = |pointer: String, id: Uuid| Found {
-        pointer,
-        target: Target::Person(id),
-    };
-    found.extend(row.owner_id.map(|id| person(OWNER.to_owned(), id)));
+    let mut found = references_in(entry, &row.body, row.owner_id);
     let audience = row.audience_people.iter().enumerate();
     found.extend(audience.map(|(at, id)| person(format!("{AUDIENCE}/{at}"), *id)));
     found
+}
+
+/// References of a body and an owner.
+pub(super) fn references_in(entry: &Entry, body: &Value, owner: Option<Uuid>) -> Vec<Found> {
+    let mut found = entry.places.collect(body);
+    found.extend(owner.map(|id| person(OWNER.to_owned(), id)));
+    found
+}
+
+fn person(pointer: String, id: Uuid) -> Found {
+    Found {
+        pointer,
+        target: Target::Person(id),
+    }
 }
 
 /// Checks what a change names newly.
@@ -49,12 +61,54 @@ pub(super) async fn check_new(tx: &mut TenantTx<'_>, old: &[Found], new: &[Found
     check(tx, &fresh, None).await.map(drop)
 }
 
+/// What was checked and counted ahead for records that are made together.
+#[derive(Default)]
+struct Ahead {
+    kind: &'static str,
+    numbers: Range<i32>,
+    found: Vec<Found>,
+}
+
+/// Checks the references of records that are about to be made together, and reserves their
+/// numbers; in one round trip for all of them.
+pub(super) async fn check_ahead(
+    tx: &mut TenantTx<'_>,
+    found: Vec<Found>,
+    kind: &'static str,
+    count: i32,
+) -> Result<()> {
+    let last = check_and_count(tx, &found, Some(kind), count).await?;
+    tx.keep_memo(Ahead {
+        kind,
+        numbers: last - count + 1..last + 1,
+        found,
+    });
+    Ok(())
+}
+
 /// Checks that everything referred to exists in this tenant and is of the right kind, and counts
 /// up the reference number of `numbered`; in one round trip.
 pub(super) async fn check(
     tx: &mut TenantTx<'_>,
     found: &[Found],
     numbered: Option<&str>,
+) -> Result<i32> {
+    let mut ahead: Ahead = tx.take_memo();
+    let is_known =
+        numbered == Some(ahead.kind) && found.iter().all(|one| ahead.found.contains(one));
+    let number = if is_known { ahead.numbers.next() } else { None };
+    tx.keep_memo(ahead);
+    match number {
+        Some(number) => Ok(number),
+        None => check_and_count(tx, found, numbered, 1).await,
+    }
+}
+
+async fn check_and_count(
+    tx: &mut TenantTx<'_>,
+    found: &[Found],
+    numbered: Option<&str>,
+    count: i32,
 ) -> Result<i32> {
     let tenant = tx.scope();
     let persons: Vec<Uuid> = found
@@ -74,7 +128,7 @@ pub(super) async fn check(
     let (number, known_records, known_people) = tx
         .run(async |db| {
             try_join!(
-                next_number(db, tenant, numbered),
+                next_number(db, tenant, numbered, count),
                 records_among(db, tenant, targets),
                 people_among(db, tenant, persons),
             )
@@ -141,19 +195,25 @@ async fn not_here(tx: &mut TenantTx<'_>, found: &[Found]) -> Result<Vec<FieldErr
         .collect())
 }
 
-async fn next_number(db: &AsyncPgConnection, tenant: Uuid, kind: Option<&str>) -> QueryResult<i32> {
+/// Counts up the number of a kind by `count`; answers the last of them.
+async fn next_number(
+    db: &AsyncPgConnection,
+    tenant: Uuid,
+    kind: Option<&str>,
+    count: i32,
+) -> QueryResult<i32> {
     let Some(kind) = kind else { return Ok(0) };
-    let count = diesel::insert_into(counters::table)
+    let next = diesel::insert_into(counters::table)
         .values((
             counters::tenant_id.eq(tenant),
             counters::kind.eq(kind),
-            counters::last.eq(1),
+            counters::last.eq(count),
         ))
         .on_conflict((counters::tenant_id, counters::kind))
         .do_update()
-        .set(counters::last.eq(counters::last + 1))
+        .set(counters::last.eq(counters::last + count))
         .returning(counters::last);
-    Prepared(count).get_result(&mut &*db).await
+    Prepared(next).get_result(&mut &*db).await
 }
 
 async fn records_among(

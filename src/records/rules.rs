@@ -41,7 +41,7 @@ pub struct Unmet {
     pub pointer: String,
     /// What is missing, as a sentence.
     pub detail: String,
-    /// 422, or 403 where another person could.
+    /// 422; 403 where another person could; 409 where facts are against it.
     pub status: u16,
 }
 
@@ -60,6 +60,14 @@ impl Unmet {
         Self {
             status: 403,
             ..Self::new("", detail)
+        }
+    }
+
+    /// Something that facts outside of the record speak against.
+    pub fn by_facts(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            status: 409,
+            ..Self::new(pointer, detail)
         }
     }
 
@@ -108,9 +116,9 @@ impl RuleId {
 pub(super) fn refusal(unmet: &[(&RuleId, Unmet)]) -> Option<Problem> {
     let (rule, first) = unmet.first()?;
     let sentences: Vec<_> = unmet.iter().map(|(_, one)| one.detail.as_str()).collect();
-    let forbidden = unmet.iter().all(|(_, one)| one.status == 403);
+    let alike = unmet.iter().all(|(_, one)| one.status == first.status);
     let mut problem = Problem::rule(rule.id, sentences.join(" "));
-    problem.status = if forbidden { first.status } else { 422 };
+    problem.status = if alike { first.status } else { 422 };
     problem.errors = unmet
         .iter()
         .map(|(rule, one)| FieldError {

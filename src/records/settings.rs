@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+use super::hearing::{self, Happened, What};
 use super::row::RawJson;
 use super::store;
 use crate::catalog;
@@ -17,8 +19,8 @@ use crate::problem::{FieldError, Problem, Result};
 use crate::schema::settings;
 use crate::tenancy::TenantTx;
 
-/// Name of settings in events.
-const SETTINGS: &str = "settings";
+/// Name of settings in events, and for those who hear that they changed.
+pub const SETTINGS: &str = "settings";
 
 /// Settings of a tenant.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -141,6 +143,18 @@ impl Settings {
         Ok(found)
     }
 
+    /// The warning days of a tenant, for whoever looks at many tenants.
+    pub async fn warning_days(db: &AsyncPgConnection, tenant_id: Uuid) -> QueryResult<Vec<i32>> {
+        let query = settings::table.find(tenant_id).select(settings::body);
+        let body: Option<RawJson> = query.first(&mut &*db).await.optional()?;
+        let own: Option<Self> = body
+            .map(|body| serde_json::from_str(&body.0))
+            .transpose()
+            .map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)))?;
+        let days = own.unwrap_or_default().warning_days;
+        Ok(days.into_iter().map(i32::from).collect())
+    }
+
     /// Changes settings by a merge patch; null brings a default back.
     pub(super) async fn change(
         tx: &mut TenantTx<'_>,
@@ -179,6 +193,13 @@ impl Settings {
             &json!({"changes": changes}),
         )?;
         tx.keep_memo(Known(Some((version + 1, new.clone()))));
+        let happened = Happened {
+            kind: SETTINGS,
+            id: tx.scope(),
+            reference: SETTINGS.to_owned(),
+            what: What::Changed(store::names(&changes)),
+        };
+        hearing::tell_all(tx, &happened).await?;
         Ok((version + 1, new))
     }
 
@@ -210,6 +231,12 @@ impl Settings {
             true => Ok(()),
             false => Err(Problem::invalid_all(faults)),
         }
+    }
+
+    /// The version of a catalogue that the tenant works by.
+    pub fn pinned(&self, catalog: &str) -> Option<u32> {
+        let newest = || Some(catalog::catalog(catalog)?.version);
+        self.catalogs.get(catalog).copied().or_else(newest)
     }
 
     /// The version of the catalogue that a unit is looked up in; none when there is no such unit.

@@ -16,7 +16,7 @@ use super::references::{self, references_of};
 use super::row::{Row, Spine, Stored};
 use super::session::Session;
 use super::spine::{self, Audience};
-use super::{one_for, rights, saving, visibility};
+use super::{one_for, parents, rights, saving, visibility, waivers};
 use crate::http::merge_patch;
 use crate::problem::{Problem, Result};
 use crate::schema::records;
@@ -133,6 +133,7 @@ pub async fn create(
     }
     let input = Value::Object(input);
     entry.check(&input)?;
+    parents::takes_in(tx, entry, &input).await?;
     insert(tx, entry, input, None)
         .await
         .map_err(|problem| problem.refused_on(entry.info.name, Uuid::nil(), json!("create")))
@@ -239,6 +240,7 @@ pub(super) async fn edit(
         rights::add_author(row, tx.actor());
     }
     references::check_new(tx, &references_of(entry, &old), &references_of(entry, row)).await?;
+    parents::leave_open(tx, entry, &old, &changed).await?;
     one_for::check(tx, entry, row).await?;
     change(tx, entry, loaded, &old, None).await
 }
@@ -263,7 +265,8 @@ pub(super) async fn change(
         return Ok(old.to_stored());
     }
     saving::save(tx, entry, &mut row, mirrors, standing, due)?;
-    let data = with_cause(json!({"changes": changes}), cause);
+    let data = waivers::named(tx, json!({"changes": changes}));
+    let data = with_cause(data, cause);
     tx.event("changed", entry.info.name, row.id, &data)?;
     hearing::tell(tx, entry, &row, What::Changed(fields)).await?;
     newest(tx, entry, row).await
@@ -288,7 +291,7 @@ pub(super) fn changed_fields(before: &Value, after: &Value) -> Vec<String> {
     names(&differences(before, after))
 }
 
-fn names(fields: &Value) -> Vec<String> {
+pub(super) fn names(fields: &Value) -> Vec<String> {
     match fields {
         Value::Object(fields) => fields.keys().cloned().collect(),
         _ => Vec::new(),

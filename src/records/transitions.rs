@@ -10,7 +10,7 @@ use super::hearing::{self, What};
 use super::row::{Row, Stored};
 use super::rules::{self, GEN_1};
 use super::store::{self, Loaded};
-use super::{links, rights, saving, versions};
+use super::{rights, saving, versions, waivers};
 use crate::problem::{FieldError, Problem, Result};
 use crate::tenancy::{Actor, Role, Roles, TenantTx};
 
@@ -150,7 +150,8 @@ async fn judge(
         }
     }
     let mut unmet = entry.unmet(index, row, tx).await?;
-    let waivers = rules::waive(tx, row.id, &mut unmet).await?;
+    let mut waivers = rules::waive(tx, row.id, &mut unmet).await?;
+    waivers.extend(waivers::used(tx));
     match rules::refusal(&unmet) {
         None => Ok(waivers),
         Some(refusal) => Err(refusal),
@@ -193,7 +194,7 @@ pub(super) async fn enter(
         row.in_force = None;
     }
     if flags.revises {
-        links::unpin(tx, row.id);
+        versions::thaw(tx, entry, row.id).await?;
     }
     saving::save(tx, entry, &mut row, mirrors, standing, due)?;
     let mut data = json!({"from": known.from, "to": known.to, "reason": reason});

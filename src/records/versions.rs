@@ -1,6 +1,8 @@
 //! Approved versions: frozen with what the record was linked to and what was approved with it,
 //! under one hash; one of them in force.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -14,9 +16,10 @@ use super::entry::Entry;
 use super::kind::Kind;
 use super::links::{self, Link};
 use super::one_for;
-use super::registry::entry_of;
+use super::registry::{entry_of, registry};
 use super::row::{RawJson, Row, Stored};
 use super::session::Session;
+use super::store::Loaded;
 use super::{Record, store};
 use crate::problem::{Problem, Result};
 use crate::schema::{records, versions};
@@ -181,8 +184,20 @@ pub(super) async fn freeze(tx: &mut TenantTx<'_>, entry: &Entry, row: &Row) -> R
         return Err(Problem::internal("the system never approves"));
     };
     let number = newest(tx, row.id).await?.unwrap_or(0) + 1;
-    let links = links::pin(tx, row.id).await?;
-    let children = children(tx, entry, row.id).await?;
+    let children = children_of(tx, entry, row.id).await?;
+    let with_it: Vec<Uuid> = children.iter().map(|child| child.id).collect();
+    let all = [&[row.id], with_it.as_slice()].concat();
+    let mut pinned = links::pin(tx, &all).await?;
+    let links = Value::Array(pinned.remove(&row.id).unwrap_or_default());
+    let children = frozen_children(&children, &mut pinned)?;
+    if !with_it.is_empty() {
+        // What they wrote is approved: it keeps nobody from approving what comes later.
+        let approved = records::table
+            .filter(records::tenant_id.eq(tx.scope()))
+            .filter(records::id.eq_any(with_it));
+        let nobody = records::authors.eq(Vec::<Uuid>::new());
+        tx.queue_fixed(diesel::update(approved).set(nobody));
+    }
     let hash = content_hash(&row.title, &row.body, &links, &children);
     let insert = diesel::insert_into(versions::table).values((
         versions::tenant_id.eq(tx.scope()),
@@ -216,12 +231,11 @@ pub(super) fn frozen_link(link: &Link) -> Value {
     })
 }
 
-/// Records that are approved together with this one, as they are now.
-async fn children(tx: &mut TenantTx<'_>, entry: &Entry, id: Uuid) -> Result<Value> {
-    let mut all = Vec::new();
-    for child in children_of(tx, entry, id).await? {
+/// Records that are approved together with another, as they are now, with their links.
+fn frozen_children(children: &[Stored], pinned: &mut HashMap<Uuid, Vec<Value>>) -> Result<Value> {
+    let frozen = children.iter().map(|child| {
         let body: Value = serde_json::from_str(&child.body.0).map_err(Problem::internal)?;
-        all.push(json!({
+        Ok(json!({
             "kind": child.kind,
             "id": child.id,
             "ref": child.reference,
@@ -229,9 +243,35 @@ async fn children(tx: &mut TenantTx<'_>, entry: &Entry, id: Uuid) -> Result<Valu
             "status": child.status,
             "owner_id": child.owner_id,
             "content": body,
-        }));
+            "links": pinned.remove(&child.id).unwrap_or_default(),
+        }))
+    });
+    frozen.collect()
+}
+
+/// A record is revised: it and what is approved together with it may mean other versions.
+pub(super) async fn thaw(tx: &mut TenantTx<'_>, entry: &Entry, id: Uuid) -> Result<()> {
+    let children = children_of(tx, entry, id).await?;
+    let all = children.iter().map(|child| child.id).chain([id]);
+    links::unpin(tx, all.collect());
+    Ok(())
+}
+
+/// Records that are approved together with this one, to be put away or brought back with it:
+/// live ones, or those that were put away at an instant.
+pub(super) async fn children_with(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    id: Uuid,
+    archived: Option<DateTime<Utc>>,
+) -> Result<Vec<(&'static Entry, Loaded)>> {
+    let mut all = Vec::new();
+    for child in children_at(tx, entry, id, archived).await? {
+        if let Some(of) = registry().by_name(&child.kind) {
+            all.push((of, store::load(tx, of, child.id).await?));
+        }
     }
-    Ok(Value::Array(all))
+    Ok(all)
 }
 
 /// Live records that are approved together with this one, in the order of their references.
@@ -240,10 +280,22 @@ pub(super) async fn children_of(
     entry: &Entry,
     id: Uuid,
 ) -> Result<Vec<Stored>> {
+    children_at(tx, entry, id, None).await
+}
+
+async fn children_at(
+    tx: &mut TenantTx<'_>,
+    entry: &Entry,
+    id: Uuid,
+    archived: Option<DateTime<Utc>>,
+) -> Result<Vec<Stored>> {
     let mut all = Vec::new();
+    if !entry.children.is_empty() {
+        Session::settle(tx).await?;
+    }
     for (kind, field) in entry.children {
         let query = links::from_records(tx.scope(), kind, id, field)
-            .filter(records::archived_at.is_null())
+            .filter(records::archived_at.is_not_distinct_from(archived))
             .order(records::ref_no)
             .select(Stored::as_select());
         let found: Vec<Stored> = tx.run(async |db| query.load(&mut &*db).await).await?;

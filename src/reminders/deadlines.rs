@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::open::Open;
-use super::routes::{day, named, page, position};
+use super::routes::{day, page, position};
 use crate::http::cursor::Cursors;
 use crate::http::query::Params;
 use crate::problem::Result;
@@ -259,6 +259,12 @@ async fn due(
     let mut found: Vec<Open> = tx.run(async |db| query.load(&mut &*db).await).await?;
     let ids: Vec<Uuid> = found.iter().map(|open| open.record_id).collect();
     let called = called(tx, &ids).await?;
-    found.retain_mut(|open| named(&called, open.record_id, &mut open.record.2));
+    found.retain_mut(|open| {
+        let seen = called.get(&open.record_id);
+        if let Some(seen) = seen {
+            open.record.2.clone_from(&seen.title);
+        }
+        seen.is_some()
+    });
     Ok(found)
 }

@@ -19,23 +19,23 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::open::{self, Open};
-use super::plan::Step;
-use super::recipients::{self, Member, Why};
-use super::waiting::Waiting;
+use super::plan::{self, Lead, Step};
+use super::recipients::{self, Why};
+use super::waiting::{View, Waiting};
 use crate::jobs::Planner;
 use crate::mail::{Content, Mail, UNDELIVERABLE, outbox};
 use crate::problem::Result;
+use crate::records::Settings;
 use crate::schema::{deadlines, outbox as mails, reminders};
-use crate::tenancy::{Platform, Tenant, TenantTx};
+use crate::tenancy::{Platform, Tenant, TenantTx, members};
 
 /// The one channel there is.
 const CHANNEL: &str = "mail";
 /// Rows of one transaction.
 const AT_ONCE: usize = 500;
-/// Days back within which the present step of a deadline lies that has no days of its own: the
-/// widest gap between two steps is 16 days, the last one counts for 30, and a change of zone
-/// shifts it by hours.
-const STEP_AGE: i64 = 32;
+/// Within this time lies the present step of a deadline in most tenants; the ledger before it is
+/// looked at only for deadlines whose steps lie further apart.
+const RECENT: TimeDelta = TimeDelta::days(32);
 
 /// Plans reminders.
 pub struct Ledger;
@@ -69,6 +69,9 @@ type Entry = (
     i32,
     Uuid,
 );
+
+/// What somebody was told of: record, deadline, due date and instant, recipient.
+type About = (Uuid, String, NaiveDate, Option<DateTime<Utc>>, Uuid);
 
 /// What is to be done in one tenant.
 struct Change {
@@ -188,29 +191,42 @@ impl Planner for Ledger {
     }
 }
 
-/// Reads what is open and what is in the ledger, in one round trip, and compares the two.
+/// Reads what is open and what is in the ledger, and compares the two.
 async fn read(platform: &Platform, tenant: &Tenant) -> Result<Change> {
     platform
         .read(async |tx| {
             tx.switch(tenant.id, Some(tenant.clone())).await?;
             let (now, today) = (tx.now(), tx.today()?);
-            let (open, members, mut ledger, older, waiting, about) = tx
+            let (warn, members, waiting, about) = tx
                 .run(async |db| {
-                    let since = now - TimeDelta::days(STEP_AGE);
                     try_join!(
-                        open::to_remind(db, tenant.id, today),
-                        recipients::members(db, tenant.id),
-                        recent(db, tenant.id, since),
-                        of_own_days(db, tenant.id, since),
+                        Settings::warning_days(db, tenant.id),
+                        members(db, tenant.id),
                         waiting(db, tenant.id, now),
                         open::of_reminders(db, tenant.id, None),
                     )
                 })
                 .await?;
+            let (open, mut ledger, older) = tx
+                .run(async |db| {
+                    let since = now - RECENT;
+                    try_join!(
+                        open::to_remind(db, tenant.id, today, &warn),
+                        recent(db, tenant.id, since),
+                        older(db, tenant.id, since, plan::step_age(&warn) > RECENT),
+                    )
+                })
+                .await?;
             ledger.extend(older);
+            let view = View {
+                members: &members,
+                warn: &warn,
+                zone: tenant.zone,
+                now,
+            };
             Ok(Change {
-                cancel: untrue(&waiting, &about, &members, tenant, now),
-                new: missing(open, &members, ledger, tenant, now),
+                cancel: untrue(&waiting, &about, &view),
+                new: missing(open, ledger, &view),
             })
         })
         .await
@@ -235,16 +251,21 @@ async fn recent(
         .await
 }
 
-/// What was said longer ago of deadlines with days of their own, whose steps may be far apart.
-async fn of_own_days(
+/// What was said longer ago of deadlines whose steps may be far apart: those with days of their
+/// own, or all.
+async fn older(
     db: &AsyncPgConnection,
     tenant_id: Uuid,
     before: DateTime<Utc>,
+    of_all: bool,
 ) -> QueryResult<Vec<Entry>> {
     let standing = reminders::state
         .ne("cancelled")
         .or(reminders::reason.is_not_distinct_from(UNDELIVERABLE));
-    deadlines::table
+    let own_days = deadlines::warn
+        .is_not_null()
+        .or(deadlines::escalate_after.is_not_null());
+    let query = deadlines::table
         .inner_join(
             reminders::table.on(reminders::tenant_id
                 .eq(deadlines::tenant_id)
@@ -253,12 +274,13 @@ async fn of_own_days(
                 .and(reminders::due_on.eq(deadlines::due_on))),
         )
         .filter(deadlines::tenant_id.eq(tenant_id))
-        .filter(deadlines::warn.is_not_null())
         .filter(reminders::send_at.lt(before))
         .filter(standing)
-        .select(ENTRY)
-        .load(&mut &*db)
-        .await
+        .select(ENTRY);
+    match of_all {
+        true => query.load(&mut &*db).await,
+        false => query.filter(own_days).load(&mut &*db).await,
+    }
 }
 
 /// What is planned and has come, by the clock of this process: another's may be ahead.
@@ -277,13 +299,7 @@ async fn waiting(
 }
 
 /// What waits in the ledger and is no longer true, and why.
-fn untrue(
-    waiting: &[Waiting],
-    about: &[Open],
-    members: &[Member],
-    tenant: &Tenant,
-    now: DateTime<Utc>,
-) -> Vec<(Uuid, &'static str)> {
+fn untrue(waiting: &[Waiting], about: &[Open], view: &View<'_>) -> Vec<(Uuid, &'static str)> {
     let mut by_record: HashMap<Uuid, Vec<&Open>> = HashMap::new();
     for open in about {
         by_record.entry(open.record_id).or_default().push(open);
@@ -291,41 +307,37 @@ fn untrue(
     let judge = |reminder: &Waiting| {
         let of_record = by_record.get(&reminder.record_id);
         let deadlines = of_record.into_iter().flatten().copied();
-        let judged = reminder.judge(deadlines, members, tenant.zone, now);
+        let judged = reminder.judge(deadlines, view);
         judged.err().map(|reason| (reminder.id, reason))
     };
     waiting.iter().filter_map(judge).collect()
 }
 
 /// What is due and not in the ledger.
-fn missing(
-    open: Vec<Open>,
-    members: &[Member],
-    ledger: Vec<Entry>,
-    tenant: &Tenant,
-    now: DateTime<Utc>,
-) -> Vec<(Open, Step, Addressee)> {
+fn missing(open: Vec<Open>, ledger: Vec<Entry>, view: &View<'_>) -> Vec<(Open, Step, Addressee)> {
     let mut missing = Vec::new();
-    let known: HashSet<Entry> = ledger.into_iter().collect();
-    let today = now.with_timezone(&tenant.zone).date_naive();
+    let said = latest(ledger);
     for open in open {
-        let Some(step) = open.schedule().current(tenant.zone, now) else {
+        let Some(step) = open.schedule(view.warn).current(view.zone, view.now) else {
             continue;
         };
         let key = |person| {
             let (record, name) = (open.record_id, open.name.clone());
-            let (due_on, due_at) = (open.due_on, open.due_at);
-            let lead = step.lead;
-            (record, name, due_on, due_at, lead.days, lead.hours, person)
+            (record, name, open.due_on, open.due_at, person)
         };
-        let new: Vec<_> = recipients::of(members, &open, &step, today)
+        let new: Vec<_> = recipients::of(view.members, &open, &step, view.today())
             .into_iter()
             .filter(|to| {
                 // Who was not there yet is not told of what was said before.
-                let joined_on = to.since.with_timezone(&tenant.zone).date_naive();
+                let joined_on = to.since.with_timezone(&view.zone).date_naive();
                 to.since <= step.send_at || joined_on <= open.set_on
             })
-            .filter(|to| !known.contains(&key(to.member.user_id)))
+            .filter(|to| {
+                // What was said nearer to the date needs no word from further off, which would
+                // come when days are added to the settings.
+                let said = said.get(&key(to.person()));
+                said.is_none_or(|said| *said > step.lead)
+            })
             .collect();
         for to in new {
             missing.push((open.clone(), step, to.into()));
@@ -334,11 +346,23 @@ fn missing(
     missing
 }
 
+/// The last that each person was told of each due date.
+fn latest(ledger: Vec<Entry>) -> HashMap<About, Lead> {
+    let mut latest: HashMap<About, Lead> = HashMap::new();
+    for (record, name, due_on, due_at, days, hours, person) in ledger {
+        let lead = Lead { days, hours };
+        let about = (record, name, due_on, due_at, person);
+        let last = latest.entry(about).or_insert(lead);
+        *last = lead.min(*last);
+    }
+    latest
+}
+
 impl From<recipients::Recipient<'_>> for Addressee {
     fn from(recipient: recipients::Recipient<'_>) -> Self {
         let (address, name, _) = &recipient.member.account;
         Self {
-            id: recipient.member.user_id,
+            id: recipient.person(),
             address: address.clone(),
             name: name.clone(),
             why: recipient.why,

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::try_join;
 use uuid::Uuid;
 
 use super::plan::{ESCALATE_TO, LAST_COUNTS, Schedule, Step};
@@ -32,13 +33,13 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// When people are reminded of it.
-    pub(super) fn schedule(&self) -> Schedule<'_> {
+    /// When people are reminded of it, in a tenant with these warning days.
+    pub(super) fn schedule<'a>(&'a self, usual: &'a [i32]) -> Schedule<'a> {
         Schedule {
             due_on: self.due_on,
             due_at: self.due_at,
             set_on: self.set_on,
-            warn: self.warn.as_deref(),
+            warn: self.warn.as_deref().unwrap_or(usual),
             escalate_after: self.escalate_after,
         }
     }
@@ -53,15 +54,9 @@ impl Open {
     }
 }
 
-/// The deadlines of a tenant of which somebody may have to be reminded today.
-pub(super) async fn to_remind(
-    db: &AsyncPgConnection,
-    tenant_id: Uuid,
-    today: NaiveDate,
-) -> QueryResult<Vec<Open>> {
-    // A day more on either side: a tenant may have moved to another zone.
-    let first = today - LAST_COUNTS - TimeDelta::days(1);
-    let last = today + TimeDelta::days(1);
+/// Deadlines with their records, as far as those are not archived.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn standing(tenant_id: Uuid) -> _ {
     deadlines::table
         .inner_join(
             records::table.on(records::tenant_id
@@ -69,12 +64,34 @@ pub(super) async fn to_remind(
                 .and(records::id.eq(deadlines::record_id))),
         )
         .filter(deadlines::tenant_id.eq(tenant_id))
-        .filter(deadlines::remind_from.le(last))
-        .filter(deadlines::remind_until.ge(first))
         .filter(records::archived_at.is_null())
-        .select(Open::as_select())
-        .load(&mut &*db)
-        .await
+}
+
+/// The deadlines of a tenant with these warning days of which somebody may have to be reminded
+/// today: those that have no days of their own, and those that have.
+pub(super) async fn to_remind(
+    db: &AsyncPgConnection,
+    tenant_id: Uuid,
+    today: NaiveDate,
+    usual: &[i32],
+) -> QueryResult<Vec<Open>> {
+    // A day more on either side: a tenant may have moved to another zone.
+    let first = today - LAST_COUNTS - TimeDelta::days(1);
+    let last = today + TimeDelta::days(1);
+    let longest = usual.iter().copied().max().unwrap_or_default();
+    let usual = standing(tenant_id)
+        .filter(deadlines::remind_until.ge(first))
+        .filter(deadlines::warn.is_null())
+        .filter(deadlines::due_on.le(last + TimeDelta::days(longest.into())))
+        .select(Open::as_select());
+    let own = standing(tenant_id)
+        .filter(deadlines::remind_until.ge(first))
+        .filter(deadlines::warn.is_not_null())
+        .filter(deadlines::remind_from.le(last))
+        .select(Open::as_select());
+    let (mut usual, own) = try_join!(usual.load(&mut &*db), own.load(&mut &*db))?;
+    usual.extend(own);
+    Ok(usual)
 }
 
 /// All deadlines of the records that planned reminders are about: these, or all that are planned.
@@ -87,15 +104,7 @@ pub(super) async fn of_reminders(
         .filter(reminders::tenant_id.eq(tenant_id))
         .filter(reminders::state.eq("planned"))
         .select(reminders::record_id);
-    let query = deadlines::table
-        .inner_join(
-            records::table.on(records::tenant_id
-                .eq(deadlines::tenant_id)
-                .and(records::id.eq(deadlines::record_id))),
-        )
-        .filter(deadlines::tenant_id.eq(tenant_id))
-        .filter(records::archived_at.is_null())
-        .select(Open::as_select());
+    let query = standing(tenant_id).select(Open::as_select());
     match ids {
         Some(ids) => {
             let these = planned.filter(reminders::id.eq_any(ids));

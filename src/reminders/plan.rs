@@ -5,15 +5,13 @@
 //! tenant's zone; what is due at an instant whole days before it to the minute, six hours before
 //! it, and when it is reached. At any instant only the latest of these steps counts: after an
 //! outage the earlier ones are not made up for. Steps before the day the date was set do not
-//! count either.
+//! count either. The warning days are those of the deadline, else those of the tenant's settings.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::tenancy::{Role, Roles};
 
-/// Days before a deadline on which people are reminded, unless it has its own; the earliest first.
-pub(super) const WARN: [i32; 5] = [30, 14, 7, 1, 0];
 /// Hours before an instant at which people are reminded besides.
 const WARN_HOURS: i32 = 6;
 /// Days overdue at which people are reminded.
@@ -24,6 +22,8 @@ const ESCALATE_AFTER: i32 = 35;
 pub(super) const ESCALATE_TO: Roles = Roles::of(&[Role::AimsManager, Role::TopManagement]);
 /// How long the last step counts: whoever was away for longer need not be told of it.
 pub(super) const LAST_COUNTS: TimeDelta = TimeDelta::days(30);
+/// How far a change of the tenant's zone shifts a step, and more.
+const ZONE_SHIFT: TimeDelta = TimeDelta::days(2);
 /// Minutes after which the search for the end of a gap is given up; the longest in the tz
 /// database are days left out at the date line.
 const GAP_MOST: i64 = 3 * 24 * 60;
@@ -49,8 +49,8 @@ pub(super) struct Schedule<'a> {
     pub(super) due_at: Option<DateTime<Utc>>,
     /// Civil date since which it is due then.
     pub(super) set_on: NaiveDate,
-    /// Its own warning days.
-    pub(super) warn: Option<&'a [i32]>,
+    /// Days before it on which people are reminded.
+    pub(super) warn: &'a [i32],
     /// Its own days overdue after which it is escalated.
     pub(super) escalate_after: Option<i32>,
 }
@@ -78,10 +78,10 @@ impl Lead {
 }
 
 /// All leads of deadlines with these warning days and this escalation, from the earliest.
-pub(super) fn leads(warn: Option<&[i32]>, escalate_after: Option<i32>, instant: bool) -> Vec<Lead> {
+pub(super) fn leads(warn: &[i32], escalate_after: Option<i32>, instant: bool) -> Vec<Lead> {
     let escalation = escalate_after.unwrap_or(ESCALATE_AFTER);
     let overdue = OVERDUE.iter().chain([&escalation]).map(|days| -days);
-    let days = warn.unwrap_or(&WARN).iter().copied().chain(overdue);
+    let days = warn.iter().copied().chain(overdue);
     let mut leads: Vec<Lead> = days.map(Lead::days).collect();
     if instant {
         leads.push(Lead::days(0));
@@ -95,10 +95,25 @@ pub(super) fn leads(warn: Option<&[i32]>, escalate_after: Option<i32>, instant: 
     leads
 }
 
+/// How long ago the present step of a deadline with these warning days may have come.
+pub(super) fn step_age(warn: &[i32]) -> TimeDelta {
+    let leads = leads(warn, None, false);
+    let gaps = leads.windows(2).filter_map(|pair| match pair {
+        [one, next] => Some(one.length() - next.length()),
+        _ => None,
+    });
+    gaps.chain([LAST_COUNTS]).max().unwrap_or(LAST_COUNTS) + ZONE_SHIFT
+}
+
 impl Schedule<'_> {
+    /// How long before it people are reminded, from the earliest.
+    pub(super) fn leads(&self) -> Vec<Lead> {
+        leads(self.warn, self.escalate_after, self.due_at.is_some())
+    }
+
     /// All steps, from the earliest.
     pub(super) fn steps(&self, zone: Tz) -> Vec<Step> {
-        leads(self.warn, self.escalate_after, self.due_at.is_some())
+        self.leads()
             .into_iter()
             .filter_map(|lead| self.step(lead, zone))
             .filter(|step| step.on >= self.set_on)
@@ -164,6 +179,7 @@ mod tests {
     use proptest::prelude::*;
 
     const ZONE: Tz = Tz::Europe__Berlin;
+    const WARN: &[i32] = &[30, 14, 7, 1, 0];
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
@@ -178,7 +194,7 @@ mod tests {
             due_on: day(due),
             due_at: None,
             set_on: day(set),
-            warn: None,
+            warn: WARN,
             escalate_after: None,
         }
     }
@@ -226,7 +242,7 @@ mod tests {
     #[test]
     fn a_deadline_has_its_own_days_and_escalation() {
         let certificate = Schedule {
-            warn: Some(&[180, 90, 30]),
+            warn: &[180, 90, 30],
             escalate_after: Some(10),
             ..by_date("2027-12-31", "2026-01-01")
         };
@@ -250,6 +266,19 @@ mod tests {
                 (-28, true)
             ]
         );
+    }
+
+    #[test]
+    fn the_present_step_is_as_old_as_the_widest_gap_at_most() {
+        for (warn, days) in [
+            (WARN, 32),
+            (&[0, 90, 180], 92),
+            (&[60], 69),
+            (&[1], 32),
+            (&[400, 0], 402),
+        ] {
+            assert_eq!(step_age(warn), TimeDelta::days(days), "{warn:?}");
+        }
     }
 
     #[test]
@@ -319,7 +348,7 @@ mod tests {
                 due_on,
                 due_at: instant.then_some(midnight),
                 set_on: due_on - TimeDelta::days(set),
-                warn: None,
+                warn: WARN,
                 escalate_after: None,
             };
             let now = midnight + TimeDelta::minutes(minutes);

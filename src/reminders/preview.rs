@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use super::open::Open;
 use super::plan::{self, Lead, Step};
-use super::recipients::{self, Member};
+use super::recipients;
 use crate::schema::{deadlines, records};
+use crate::tenancy::MemberAccount;
 
 /// Different ways in which deadlines of a tenant have a time of their own; kinds have a few.
 const PROFILES_MOST: i64 = 32;
@@ -42,8 +43,8 @@ pub struct PreviewItem {
     /// Reference of the record.
     #[schema(example = "RSK-014")]
     pub r#ref: String,
-    /// Title of the record.
-    pub title: String,
+    /// Title of the record; null where its recipient is told of it without seeing it.
+    pub title: Option<String>,
     /// Due date.
     pub due_on: NaiveDate,
     /// The instant, where it is due at one.
@@ -64,6 +65,8 @@ pub(super) type Position = (DateTime<Utc>, Uuid, String, Uuid);
 /// A span of time in a tenant's zone, and where the page begins in it.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
+    /// The warning days of the tenant's settings.
+    pub(super) warn: Vec<i32>,
     pub(super) zone: Tz,
     pub(super) now: DateTime<Utc>,
     pub(super) until: NaiveDate,
@@ -128,7 +131,7 @@ pub(super) async fn streams(
     let mut streams = Vec::new();
     for profile in profiles {
         let leads = plan::leads(
-            profile.warn.as_deref(),
+            profile.warn.as_deref().unwrap_or(&span.warn),
             profile.escalate_after,
             profile.instant,
         );
@@ -213,7 +216,7 @@ async fn stream(
 /// begins if there may be more.
 pub(super) fn merge(
     found: Vec<(Lead, Open)>,
-    members: &[Member],
+    members: &[MemberAccount],
     span: &Span,
     looked_at: usize,
     most: usize,
@@ -221,7 +224,7 @@ pub(super) fn merge(
     let coming: BTreeMap<(DateTime<Utc>, Uuid, String), (Step, Open)> = found
         .into_iter()
         .filter_map(|(lead, open)| {
-            let step = open.schedule().step(lead, span.zone)?;
+            let step = open.schedule(&span.warn).step(lead, span.zone)?;
             let key = (step.send_at, open.record_id, open.name.clone());
             let comes = step.send_at > span.now && step.on <= span.until;
             comes.then_some((key, (step, open)))
@@ -235,7 +238,7 @@ pub(super) fn merge(
         }
         if step.on >= open.set_on {
             for recipient in recipients::of(members, &open, &step, step.on) {
-                let place = (send_at, record_id, name.clone(), recipient.member.user_id);
+                let place = (send_at, record_id, name.clone(), recipient.person());
                 if span.after.as_ref().is_some_and(|after| place <= *after) {
                     continue;
                 }
@@ -258,10 +261,10 @@ impl PreviewItem {
             send_at: step.send_at,
             record_id: open.record_id,
             deadline: open.name.clone(),
-            recipient_id: recipient.member.user_id,
+            recipient_id: recipient.person(),
             kind,
             r#ref: reference,
-            title,
+            title: Some(title),
             due_on: open.due_on,
             due_at: open.due_at,
             lead_days: step.lead.days,

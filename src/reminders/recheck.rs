@@ -15,13 +15,14 @@ use uuid::Uuid;
 
 use super::Naming;
 use super::open::{self, Open};
-use super::recipients::{self, Member, Recipient, Why};
-use super::waiting::Waiting;
+use super::recipients::{self, Recipient, Why};
+use super::waiting::{View, Waiting};
 use crate::mail::templates::{self, Reason, Reminder};
 use crate::mail::{Fate, Judgement, Occasion};
 use crate::problem::Result;
+use crate::records::Settings;
 use crate::schema::{reminders, tenants};
-use crate::tenancy::{Platform, TenantTx};
+use crate::tenancy::{MemberAccount, Platform, TenantTx, members};
 
 /// Why a mail is cancelled: its reminder is no longer waiting.
 const NOT_WAITING: &str = "the reminder is no longer planned";
@@ -44,7 +45,8 @@ struct Place {
     stage: String,
     waiting: Vec<Waiting>,
     deadlines: Vec<Open>,
-    members: Vec<Member>,
+    members: Vec<MemberAccount>,
+    warn: Vec<i32>,
 }
 
 impl Recheck {
@@ -102,7 +104,13 @@ impl Recheck {
             "archived" => return Ok(Judgement::Cancelled(ARCHIVED)),
             _ => {}
         }
-        match reminder.judge(&place.deadlines, &place.members, place.zone, now) {
+        let view = View {
+            members: &place.members,
+            warn: &place.warn,
+            zone: place.zone,
+            now,
+        };
+        match reminder.judge(&place.deadlines, &view) {
             Err(reason) => Ok(Judgement::Cancelled(reason)),
             Ok((open, recipient)) => self.write(place, open, &recipient, now),
         }
@@ -120,7 +128,7 @@ impl Recheck {
         let (to, to_name, _) = &recipient.member.account;
         let names = self.naming.of(kind);
         let today = now.with_timezone(&place.zone).date_naive();
-        let title = recipients::title_for(&place.members, recipient.member.user_id, open, today);
+        let title = recipients::title_for(&place.members, recipient.person(), open, today);
         let content = templates::reminder(&Reminder {
             public_url: &self.public_url,
             tenant_id: place.id,
@@ -190,10 +198,11 @@ async fn place(db: &AsyncPgConnection, tenant_id: Uuid, ids: Vec<Uuid>) -> Query
         tenants::table
             .find(tenant_id)
             .select((tenants::name, tenants::time_zone, tenants::stage));
-    let (waiting, deadlines, members, tenant) = try_join!(
+    let (waiting, deadlines, members, warn, tenant) = try_join!(
         waiting.load(&mut &*db),
         open::of_reminders(db, tenant_id, Some(ids)),
-        recipients::members(db, tenant_id),
+        members(db, tenant_id),
+        Settings::warning_days(db, tenant_id),
         tenant.first::<(String, String, String)>(&mut &*db),
     )?;
     let (name, zone, stage) = tenant;
@@ -205,6 +214,7 @@ async fn place(db: &AsyncPgConnection, tenant_id: Uuid, ids: Vec<Uuid>) -> Query
         waiting,
         deadlines,
         members,
+        warn,
     })
 }
 

@@ -15,15 +15,15 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::deadlines;
 use super::preview::{self, Position, PreviewItem, Span};
-use super::{deadlines, recipients};
 use crate::http::cursor::Cursors;
 use crate::http::query::{Params, fault};
 use crate::jobs::QUIET_STAGES;
 use crate::problem::{Problem, Result};
-use crate::records::{Called, called, visible_ids, whole_ids};
+use crate::records::{Called, Settings, called, whole_ids};
 use crate::schema::{records, reminders, tenants};
-use crate::tenancy::{Access, Oversees, TenantTx};
+use crate::tenancy::{Access, Oversees, TenantTx, members};
 
 /// States of a reminder.
 const STATES: [&str; 3] = ["planned", "sent", "cancelled"];
@@ -59,9 +59,9 @@ pub struct ReminderItem {
     #[diesel(select_expression = records::ref_)]
     #[schema(example = "RSK-014")]
     pub r#ref: String,
-    /// Title of the record.
-    #[diesel(select_expression = records::title)]
-    pub title: String,
+    /// Title of the record; null where its recipient was told of it without seeing it.
+    #[diesel(select_expression = records::title.nullable())]
+    pub title: Option<String>,
     /// Name of the deadline within the record.
     #[schema(example = "review")]
     pub deadline: String,
@@ -167,17 +167,13 @@ fn states(params: &mut Params) -> Result<Vec<String>> {
     }
 }
 
-/// Puts the title that the actor sees in the place of a record's; false when they do not see it.
-pub(super) fn named(called: &HashMap<Uuid, Called>, record: Uuid, title: &mut String) -> bool {
-    let seen = called.get(&record);
-    if let Some(seen) = seen {
-        title.clone_from(&seen.title);
-    }
-    seen.is_some()
+/// The title of a record that the actor sees, as they see it.
+fn title_seen(called: &HashMap<Uuid, Called>, record: Uuid) -> Option<String> {
+    called.get(&record).map(|seen| seen.title.clone())
 }
 
 /// Of what would be sent, what the actor sees: all about a record that they see as a whole, else
-/// what they would get themselves.
+/// what they would get themselves, with the title that their mail would tell.
 async fn as_seen(tx: &mut TenantTx<'_>, items: &mut Vec<PreviewItem>) -> Result<()> {
     let ids: Vec<Uuid> = items.iter().map(|item| item.record_id).collect();
     let called = called(tx, &ids).await?;
@@ -185,8 +181,8 @@ async fn as_seen(tx: &mut TenantTx<'_>, items: &mut Vec<PreviewItem>) -> Result<
     let whole: Vec<Uuid> = tx.run(async |db| query.load(&mut &*db).await).await?;
     let me = tx.actor().person();
     items.retain_mut(|item| {
-        let told = whole.contains(&item.record_id) || me == Some(item.recipient_id);
-        told && named(&called, item.record_id, &mut item.title)
+        item.title = title_seen(&called, item.record_id);
+        whole.contains(&item.record_id) || me == Some(item.recipient_id)
     });
     Ok(())
 }
@@ -194,7 +190,8 @@ async fn as_seen(tx: &mut TenantTx<'_>, items: &mut Vec<PreviewItem>) -> Result<
 /// List reminders
 ///
 /// The ledger of reminders, newest first: what is planned, what was sent, and what was cancelled
-/// and why.
+/// and why. Of records that you do not see there are only those that went to yourself, without
+/// the title, as the mail.
 #[utoipa::path(
     tag = "Reminders",
     operation_id = "list_reminders",
@@ -226,7 +223,6 @@ async fn list_reminders(
                     .and(records::id.eq(reminders::record_id))),
             )
             .filter(reminders::tenant_id.eq(tenant_id))
-            .filter(reminders::record_id.eq_any(visible_ids(tx)?))
             .filter(reminders::record_id.eq_any(whole_ids(tx)?).or(own))
             .filter(reminders::state.eq(state))
             .filter(reminders::id.lt(before.unwrap_or(Uuid::max())))
@@ -253,7 +249,9 @@ async fn list_reminders(
             let mut found: Vec<ReminderItem> = found.into_iter().flatten().collect();
             let ids: Vec<Uuid> = found.iter().map(|item| item.record_id).collect();
             let called = called(tx, &ids).await?;
-            found.retain_mut(|item| named(&called, item.record_id, &mut item.title));
+            for item in &mut found {
+                item.title = title_seen(&called, item.record_id);
+            }
             Ok(found)
         })
         .await?;
@@ -302,18 +300,13 @@ async fn preview_reminders(
                 let most = format!("must be at most {PREVIEW_MOST} days ahead");
                 return Err(fault("until", &most));
             }
-            let span = Span {
-                zone,
-                now,
-                until,
-                after,
-            };
             let stage = tenants::table.find(tenant_id).select(tenants::stage);
-            let (profiles, members, stage) = tx
+            let (profiles, members, warn, stage) = tx
                 .run(async |db| {
                     try_join!(
                         preview::profiles(db, tenant_id),
-                        recipients::members(db, tenant_id),
+                        members(db, tenant_id),
+                        Settings::warning_days(db, tenant_id),
                         stage.first::<String>(&mut &*db),
                     )
                 })
@@ -321,6 +314,13 @@ async fn preview_reminders(
             if QUIET_STAGES.contains(&stage.as_str()) {
                 return Ok((Vec::new(), None));
             }
+            let span = Span {
+                warn,
+                zone,
+                now,
+                until,
+                after,
+            };
             let found = tx
                 .run(async |db| {
                     preview::streams(db, tenant_id, &profiles, &span, looked_at + 1).await

@@ -148,6 +148,36 @@ pub struct MemberAccount {
     /// E-mail address, name, and whether the person wants reminders by mail.
     #[diesel(select_expression = (users::email, users::name, users::notify_by_mail))]
     pub account: (String, String, bool),
+    /// When the person joined.
+    pub created_at: DateTime<Utc>,
+    /// When the membership was changed last.
+    pub updated_at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+impl MemberAccount {
+    /// Somebody with these roles, since 1 January 2026; of a consultancy engaged for that year,
+    /// where it is told whether they still are in it.
+    pub(crate) fn example(person: Uuid, roles: &[&str], in_firm: Option<bool>) -> Self {
+        let first = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
+        let last = NaiveDate::from_ymd_opt(2026, 12, 31);
+        Self {
+            holding: Holding {
+                id: Uuid::nil(),
+                tenant_id: Uuid::nil(),
+                user_id: person,
+                roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+                valid_from: first,
+                valid_until: None,
+                zone: "UTC".to_owned(),
+                engagement: in_firm.map(|_| (Uuid::nil(), first, last, None)),
+                in_firm: in_firm.filter(|there| *there).map(|_| person),
+            },
+            account: ("a@example.org".to_owned(), "A".to_owned(), true),
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    }
 }
 
 /// The open memberships of a tenant with their accounts; accounts that are disabled are left out.

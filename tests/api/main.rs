@@ -17,6 +17,8 @@ mod kinds;
 mod reminders;
 mod scenario;
 mod scenario_policy;
+mod scenario_soa;
 mod shared_state;
 mod support;
 mod sweeps;
+mod what_is_left;

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::aims::RUNNERS;
+use crate::aims::risk_opp::facts::Fact;
 use crate::aims::rules::SYS_1;
 use crate::aims::words::{Country, Line};
-use crate::records::{Guarded, Kind, KindInfo, Record, Ref, Unmet, lifecycle};
+use crate::problem::Result;
+use crate::records::{Guarded, Kind, KindInfo, Record, Ref, Unmet, find, lifecycle};
 use crate::tenancy::{Role, Roles, TenantTx};
 
 /// An AI system.
@@ -39,6 +41,10 @@ pub struct AiSystem {
     #[serde(default)]
     #[schema(max_length = 2000)]
     pub users: Option<String>,
+    /// Which groups they belong to; empty while nobody has said. All but staff are outside.
+    #[serde(default)]
+    #[schema(max_items = 4)]
+    pub used_by: Vec<UserGroup>,
     /// Whom its results affect.
     #[serde(default)]
     #[schema(max_items = 50)]
@@ -74,6 +80,20 @@ fn yes() -> bool {
 
 /// A reference to an AI system.
 pub type AiSystemId = Ref<AiSystem>;
+
+/// A group of people who use an AI system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UserGroup {
+    /// The organisation's own people.
+    Staff,
+    /// Customers.
+    Customers,
+    /// Partners, suppliers and other organisations.
+    Partners,
+    /// Anybody.
+    Public,
+}
 
 /// How an AI system works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -168,6 +188,7 @@ impl Kind for AiSystem {
             "autonomy": 2,
             "origin": "built",
             "users": "Credit officers",
+            "used_by": ["staff"],
             "affected_groups": ["applicants", "applicants with thin credit file"],
             "decision_effect": "decide_with_human",
             "personal_data": true,
@@ -176,6 +197,33 @@ impl Kind for AiSystem {
             "model_version": "2.3",
         })
     }
+}
+
+impl AiSystem {
+    fn has_outside_users(&self) -> bool {
+        self.used_by.iter().any(|group| *group != UserGroup::Staff)
+    }
+
+    fn has_supplier(&self) -> bool {
+        let named = self.supplier_name.as_deref().is_some_and(|name| !name.trim().is_empty());
+        named || [Origin::Bought, Origin::Embedded].contains(&self.origin)
+    }
+}
+
+/// SOA-3: what the systems in scope that are not over say about controls.
+pub async fn facts(tx: &mut TenantTx<'_>) -> Result<Vec<Fact>> {
+    let mut systems = find::<AiSystem>().with("in_scope", true).load(tx).await?;
+    systems.retain(|system| ![Stage::Rejected, Stage::Retired].contains(&system.status));
+    systems.reverse();
+    let those = |is: fn(&AiSystem) -> bool| {
+        let found = systems.iter().filter(|system| is(&system.body));
+        found.map(|system| system.reference.clone()).collect::<Vec<_>>()
+    };
+    Ok(vec![
+        Fact::new("A.6", "built here", those(|system| system.origin == Origin::Built)),
+        Fact::new("A.10.3", "supplied by others", those(AiSystem::has_supplier)),
+        Fact::new("A.10.4", "used by people outside of the organisation", those(AiSystem::has_outside_users)),
+    ])
 }
 
 /// Only a system that was live before the AIMS began skips the stages before operation.

@@ -1,16 +1,19 @@
 //! Treatments of AI risks (clauses 6.1.3 and 8.3): what is done, by when, and whether it worked.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::facts::Fact;
 use super::risk::{RiskId, TreatmentOption};
 use crate::aims::RUNNERS;
 use crate::aims::rules::RSK_2;
 use crate::aims::words::ControlId;
 use crate::problem::{FieldError, Problem, Result};
-use crate::records::{Deadline, Guarded, Kind, KindInfo, Record, Settings, Unmet, lifecycle};
+use crate::records::{Deadline, Guarded, Kind, KindInfo, Record, Ref, Settings, Unmet, find, lifecycle};
 use crate::tenancy::{Role, Roles, TenantTx};
 
 /// A treatment.
@@ -52,6 +55,9 @@ pub struct RiskTreatment {
     #[schema(max_length = 4000)]
     pub progress: Option<String>,
 }
+
+/// A reference to a treatment.
+pub type RiskTreatmentId = Ref<RiskTreatment>;
 
 lifecycle! {
     /// States of a treatment.
@@ -124,6 +130,21 @@ impl Kind for RiskTreatment {
             "effectiveness_measure": "Selection ratio of at least 0.8 on the test set",
         })
     }
+}
+
+/// SOA-3: which controls the treatments use that are not cancelled.
+pub async fn facts(tx: &mut TenantTx<'_>) -> Result<Vec<Fact>> {
+    let mut treatments = find::<RiskTreatment>().load(tx).await?;
+    treatments.retain(|treatment| treatment.status != TreatmentState::Cancelled);
+    treatments.reverse();
+    let mut used: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for treatment in &treatments {
+        for control in &treatment.body.controls {
+            used.entry(&control.0).or_default().push(treatment.reference.clone());
+        }
+    }
+    let facts = used.into_iter().map(|(control, by)| Fact::new(control, "treating risks with it", by));
+    Ok(facts.collect())
 }
 
 /// Effective is what the measure showed, not what was hoped.

@@ -128,7 +128,10 @@ async fn of_record(
     let mut renamed = input.clone();
     renamed["title"] = json!("Another title");
     let (path, body, other) = match rest {
-        "" => (stage.list(entry), input, renamed),
+        "" => {
+            stage.clear(entry).await;
+            (stage.list(entry), input, renamed)
+        }
         "batch" => {
             stage.clear(entry).await;
             let of = |body: Value| json!({"operations": [{"op": "create", "body": body}]});

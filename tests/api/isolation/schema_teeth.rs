@@ -157,6 +157,46 @@ const BAD: &[(&str, &str, &str)] = &[
         "side",
         "create things",
     ),
+    (
+        "CREATE SCHEMA side; CREATE TABLE side.notes (id uuid PRIMARY KEY, text text)",
+        "notes",
+        "has no column tenant_id",
+    ),
+    (
+        "CREATE SCHEMA side; CREATE TABLE side.users (id uuid PRIMARY KEY, text text)",
+        "users",
+        "has no column tenant_id",
+    ),
+    (
+        "CREATE SCHEMA side; CREATE VIEW side.risks AS SELECT * FROM records",
+        "risks",
+        "security_invoker",
+    ),
+    (
+        "CREATE SCHEMA side; CREATE FUNCTION side.peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM records'",
+        "peek",
+        "SECURITY DEFINER",
+    ),
+    (
+        "CREATE SCHEMA side; CREATE MATERIALIZED VIEW side.totals AS SELECT kind FROM records",
+        "totals",
+        "materialized",
+    ),
+    (
+        "CREATE SCHEMA side; CREATE SEQUENCE side.numbers",
+        "numbers",
+        "sequence",
+    ),
+    (
+        "CREATE SCHEMA side; CREATE TABLE side.notes (tenant_id uuid NOT NULL, id uuid, PRIMARY KEY (tenant_id, id)); SELECT aims_tenant_table('side.notes'); GRANT TRUNCATE ON side.notes TO aims_app",
+        "notes",
+        "TRUNCATE",
+    ),
+    (
+        "ALTER TABLE sessions ADD COLUMN tenant_id uuid",
+        "sessions",
+        "is about tenants",
+    ),
     ("DROP TABLE outbox CASCADE", "outbox", "does not exist"),
     (
         "ALTER TABLE outbox ENABLE ROW LEVEL SECURITY",

@@ -52,6 +52,11 @@ pub fn example(kind: &str) -> Value {
     example
 }
 
+/// The id at the end of an address.
+pub fn id_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap()
+}
+
 impl World {
     /// Makes a record and answers its address.
     pub async fn make(&self, by: &Person, path: &str, body: Value) -> String {
@@ -135,6 +140,70 @@ impl World {
             .transition(&treatment, "approved", None, 200)
             .await;
         (risk, treatment)
+    }
+
+    /// A Statement of Applicability with an undecided entry for each control.
+    pub async fn statement(&self) -> String {
+        self.make(&self.consultant, "soas", example("soa")).await
+    }
+
+    /// The entries of a statement, in the order of their references.
+    pub async fn entries(&self, soa: &str) -> Vec<Value> {
+        let query = format!("soa-entries?limit=200&sort=ref&soa_id={}", id_of(soa));
+        let list = self.top.api.get(&self.client.path(&query), 200).await;
+        list["items"].as_array().unwrap().clone()
+    }
+
+    /// The address of the entry of a control.
+    pub async fn entry(&self, soa: &str, control: &str) -> String {
+        let query = format!("soa-entries?soa_id={}&control={control}", id_of(soa));
+        let list = self.top.api.get(&self.client.path(&query), 200).await;
+        let id = list["items"][0]["id"].as_str().unwrap();
+        self.client.path(&format!("soa-entries/{id}"))
+    }
+
+    /// The consultant includes all controls that nobody has decided on; so many of them are
+    /// implemented, the others planned.
+    pub async fn include_all(&self, soa: &str, implemented: usize) {
+        let undecided = self.entries(soa).await;
+        let undecided = undecided.iter().filter(|entry| entry["decision"].is_null());
+        let operations: Vec<Value> = undecided
+            .enumerate()
+            .map(|(at, entry)| {
+                let body = json!({
+                    "decision": "included",
+                    "justification": format!("{} is what our risks ask for.", entry["title"].as_str().unwrap()),
+                    "reasons": ["risk"],
+                    "owner_id": self.manager.id,
+                    "implementation": if at < implemented { "implemented" } else { "planned" },
+                });
+                json!({"op": "update", "id": entry["id"], "version": entry["version"], "body": body})
+            })
+            .collect();
+        if operations.is_empty() {
+            return;
+        }
+        let batch = json!({"atomic": true, "operations": operations});
+        let list = self.client.path("soa-entries/batch");
+        let done = self.consultant.api.post(&list, &batch, 200).await;
+        assert_eq!(done["committed"], true, "{done}");
+    }
+
+    /// A statement in force that includes every control.
+    pub async fn approved_statement(&self) -> String {
+        let soa = self.statement().await;
+        self.include_all(&soa, 24).await;
+        self.approve_statement(&soa).await;
+        soa
+    }
+
+    /// Submits a statement and approves it.
+    pub async fn approve_statement(&self, soa: &str) {
+        self.consultant
+            .api
+            .transition(soa, "in_review", None, 200)
+            .await;
+        self.top.api.transition(soa, "approved", None, 200).await;
     }
 
     /// A review with all mandatory inputs.

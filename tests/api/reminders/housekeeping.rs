@@ -5,7 +5,8 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Place, Rehearsal};
+use super::smtp_sink::Answer;
+use super::{LATER, Place, Rehearsal};
 use crate::kinds::example;
 
 /// The instant of a row.
@@ -36,6 +37,23 @@ async fn each_thing_is_kept_until_its_time_and_gone_after_it() {
     db.batch_execute(&format!("SET app.tenant_id = '{tenant}'"))
         .await
         .unwrap();
+    rehearsal.at("2027-02-16T09:30:00Z").await;
+    // A mail that was taken, one that was refused, one whose reason is gone.
+    for (to, answer) in [
+        ("refused@example.org", Answer::ToRecipient("550 5.1.1 Nobody")),
+        (place.risk_owner.email.as_str(), LATER),
+    ] {
+        rehearsal.sink.script(to, &[answer]);
+    }
+    let boss = rehearsal.again(&place.client.firm_owner).await;
+    let refused = json!({"email": "refused@example.org", "roles": ["viewer"]});
+    boss.post(&place.client.path("invitations"), &refused, 201)
+        .await;
+    rehearsal.at("2027-02-16T09:40:00Z").await;
+    let due = place.risk_to_review("Due", "2027-02-16").await;
+    rehearsal.at("2027-02-16T09:50:00Z").await;
+    place.change(&due, json!({"next_review_on": null})).await;
+    rehearsal.at("2027-02-16T10:00:00Z").await;
     let session = "SELECT id::text FROM sessions ORDER BY created_at DESC, id DESC LIMIT 1";
     let session: String = db.query_one(session, &[]).await.unwrap().get(0);
 
@@ -55,6 +73,21 @@ async fn each_thing_is_kept_until_its_time_and_gone_after_it() {
             format!("sessions WHERE id = '{session}'"),
             "expires_at",
             TimeDelta::days(7),
+        ),
+        (
+            "outbox WHERE recipient = 'never@example.org' AND state = 'sent' AND body_text || body_html = ''".to_owned(),
+            "finished_at",
+            TimeDelta::days(30),
+        ),
+        (
+            "outbox WHERE recipient = 'refused@example.org' AND state = 'failed' AND body_text || body_html = ''".to_owned(),
+            "finished_at",
+            TimeDelta::days(30),
+        ),
+        (
+            format!("outbox WHERE recipient = '{}' AND state = 'cancelled' AND body_text || body_html = ''", place.risk_owner.email),
+            "finished_at",
+            TimeDelta::days(30),
         ),
     ] {
         let from = instant(&db, &format!("SELECT {when} FROM {rows}")).await;

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use super::smtp_sink::Received;
 use super::{Place, Rehearsal};
 use crate::support::Client;
 
@@ -54,6 +55,9 @@ async fn the_preview_is_what_is_then_sent_to_whom_and_when() {
     let top = place.client.staff("Tess de Wit", &["top_management"]).await;
     let other = place.client.staff_by(&top, "Mo Bos", &["aims_manager"], Some("2027-03-20"));
     let other = other.await;
+    let api = rehearsal.again(&place.manager).await;
+    let settings = place.client.path("settings");
+    api.patch(&settings, &json!({"warning_days": [3, 20, 0]}), 200).await;
     let own = place.risk_to_review("Somebody's", "2027-03-10").await;
     place.risk_of_nobody("Nobody's", "2027-03-12").await;
     place.risk_to_review("The same day", "2027-03-12").await;
@@ -98,6 +102,66 @@ async fn the_preview_is_what_is_then_sent_to_whom_and_when() {
     let reasons: BTreeSet<_> = ledger.iter().map(|item| item["why"].to_string()).collect();
     assert_eq!(reasons.len(), 2, "{reasons:?}");
     assert!(!rehearsal.told(&other).is_empty());
+}
+
+/// The subject of the mail that an item of a preview foresees.
+fn subject(item: &Value) -> String {
+    let when = match item["lead_days"].as_i64().unwrap() {
+        0 => "is due today".to_owned(),
+        1 => "is due tomorrow".to_owned(),
+        days @ 2.. => format!("is due in {days} days"),
+        days => format!("is {} days overdue", -days),
+    };
+    let title = item["title"].as_str().map(|title| format!(": {title}"));
+    let (record, title) = (item["ref"].as_str().unwrap(), title.unwrap_or_default());
+    format!("Review of {record} {when}{title}")
+}
+
+#[actix_web::test]
+async fn each_recipient_foresees_what_their_mail_tells_of_confidential_records_too() {
+    let rehearsal = Rehearsal::start("foreseen_words");
+    rehearsal.at("2027-02-16T09:00:00Z").await;
+    let place = Place::open(&rehearsal).await;
+    let top = place.client.staff("Tess de Wit", &["top_management"]).await;
+    place.risk_to_review("For its readers", "2027-03-10").await;
+    place.risk_of_nobody("Nobody's", "2027-03-11").await;
+    let of_owner = place.risk_to_review("The owner's secret", "2027-03-12").await;
+    let of_board = place.risk_to_review("The board's secret", "2027-03-13").await;
+    let named = json!({"audience": "named", "audience_roles": ["top_management"]});
+    place.change(&of_owner, named.clone()).await;
+    place.change(&of_board, json!({"owner_id": null})).await;
+    place.change(&of_board, named).await;
+    let people = [&place.risk_owner, &place.manager, &top];
+
+    let path = place.client.path("reminders/preview?until=2027-04-20&limit=200");
+    let mut foreseen = Vec::new();
+    for person in people {
+        let mut items = all(&rehearsal.again(person).await, &path).await;
+        items.retain(|item| item["recipient_id"] == json!(person.id));
+        foreseen.push(items);
+    }
+    let moments: BTreeSet<_> = foreseen.iter().flatten().map(|item| item["send_at"].to_string()).collect();
+    for moment in moments {
+        rehearsal.at(moment.trim_matches('"')).await;
+    }
+    rehearsal.at("2027-04-20T21:00:00Z").await;
+
+    for (person, foreseen) in people.into_iter().zip(&foreseen) {
+        let mut told: Vec<_> = foreseen.iter().map(subject).collect();
+        let mut mails: Vec<_> = rehearsal.mails_to(person).iter().map(Received::subject).collect();
+        told.sort();
+        mails.sort();
+        assert_eq!(told, mails, "{}", person.name);
+        let api = rehearsal.again(person).await;
+        let mut ledger = all(&api, &place.client.path("reminders?limit=200")).await;
+        ledger.retain(|item| item["recipient_id"] == json!(person.id));
+        let mut kept: Vec<_> = ledger.iter().map(subject).collect();
+        kept.sort();
+        assert_eq!(kept, mails, "{}", person.name);
+    }
+    let all_of = |person: usize| serde_json::to_string(&foreseen[person]).unwrap();
+    assert!(all_of(0).contains("The owner's secret"));
+    assert!(all_of(1).contains("RSK-004") && !all_of(1).contains("secret"));
 }
 
 #[actix_web::test]

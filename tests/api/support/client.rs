@@ -1,8 +1,13 @@
 //! A caller: sends requests, expects a status as part of the call.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+
+/// What any answer may take: a year of reminders on a busy machine, but not for ever.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A caller, with or without a token.
 #[derive(Clone, Debug)]
@@ -51,6 +56,7 @@ impl Client {
             token: None,
             http: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
+                .timeout(PATIENCE)
                 .build()
                 .unwrap(),
         }

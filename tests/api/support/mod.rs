@@ -3,6 +3,7 @@
 
 pub mod actors;
 pub mod client;
+mod ending;
 pub mod server;
 
 pub use actors::{Firm, Person, TenantWorld};

@@ -12,13 +12,16 @@ use aims::postgres::{Cluster, Durability, Settings};
 use tokio_postgres::NoTls;
 
 use super::client::Client;
+use crate::what_is_left;
 
-/// The cluster of this test run. It dies with the process; its folder is swept by the next run.
+/// The cluster of this test run. It dies with the process, which dies when it is told to; its
+/// folder is swept by the next run.
 pub fn postgres() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
         let runs = std::env::temp_dir().join("aims-tests");
         sweep(&runs);
+        super::ending::obey_signals();
         Cluster::start(&Settings {
             root: runs.join(std::process::id().to_string()),
             durability: Durability::Throwaway,
@@ -320,6 +323,7 @@ impl Drop for App {
     fn drop(&mut self) {
         if !thread::panicking() {
             self.halt();
+            what_is_left::look_through_now(&self.database);
         }
     }
 }
