@@ -110,10 +110,7 @@ impl<'a> Stage<'a> {
                         let other = kinds().by_name("ai_system").unwrap();
                         json!({"kind": "ai_system", "id": self.make(other).await["id"]})
                     }
-                    kind => {
-                        let other = kinds().by_name(kind).unwrap();
-                        self.make(other).await["id"].clone()
-                    }
+                    kind => self.one_of(kinds().by_name(kind).unwrap()).await["id"].clone(),
                 };
                 *input.pointer_mut(&pointer).unwrap() = known;
             }
@@ -127,6 +124,19 @@ impl<'a> Stage<'a> {
         let input = self.input(entry).await;
         self.clear(entry).await;
         self.author.api.post(&self.list(entry), &input, 201).await
+    }
+
+    /// A record to refer to: the one that there is, where there is only one, else a new one.
+    async fn one_of(&self, entry: &'static Entry) -> Value {
+        if entry.one_for.is_some() {
+            let list = self.author.api.get(&self.list(entry), 200).await;
+            let mut items = list["items"].as_array().unwrap().iter();
+            let is_draft = |one: &&Value| one["status"] == entry.start && one["in_force"].is_null();
+            if let Some(draft) = items.find(is_draft) {
+                return draft.clone();
+            }
+        }
+        self.make(entry).await
     }
 
     /// Puts away what keeps another record of a kind from being made, of which there is one.

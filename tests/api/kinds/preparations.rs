@@ -68,6 +68,11 @@ pub const GUARDS: &[(&str, &str, Guard)] = &[
     ("risk", "has_owner", Meet(|stage, at| patch(stage, at, json!({"owner_id": stage.author.id})))),
     ("risk", "has_effective_treatment", Meet(|stage, at| Box::pin(async move { treat(stage, at).await }))),
     ("risk", "is_accepted", Meet(|stage, at| Box::pin(async move { accept(stage, at).await }))),
+    ("soa", "has_each_control_once", Break(|stage, at| Box::pin(async move {
+        beside(stage, "soa_entry", "soa_id", at).await;
+    }))),
+    ("soa", "justifies_each", Meet(|stage, at| Box::pin(async move { include_all(stage, at).await }))),
+    ("soa", "contradicts_no_fact", Break(|stage, at| Box::pin(async move { exclude_against_facts(stage, at).await }))),
     ("risk_treatment", "shows_effect", Meet(|stage, at| {
         patch(stage, at, json!({"effectiveness_result": "The selection ratio is 0.86."}))
     })),
@@ -79,7 +84,18 @@ pub const FOLLOWS: &[(&str, &str, &str, Act)] = &[
         let measured = json!({"value": 0.1, "at": "2027-03-15T07:00:00Z"});
         stage.author.api.post(&format!("{at}/measurements"), &measured, 200).await;
     })),
+    ("soa", "approved", "review_required", |stage, _| Box::pin(async move {
+        stage.make(kinds().by_name("ai_system").unwrap()).await;
+    })),
+    ("soa_entry", "current", "withdrawn", |stage, at| Box::pin(async move {
+        let entry = stage.author.api.get(at, 200).await;
+        let soa = stage.client.path(&format!("soas/{}", entry["soa_id"].as_str().unwrap()));
+        stage.approver.api.transition(&soa, "withdrawn", Some("Not needed."), 200).await;
+    })),
 ];
+
+/// Fields that stay as they are made, by kind: changing one is refused.
+pub const KEPT: &[(&str, &str)] = &[("soa_entry", "soa_id"), ("soa_entry", "control")];
 
 /// What makes a move follow that neither people make nor time.
 pub fn follows(kind: &str, known: &Move) -> Option<Act> {
@@ -106,6 +122,7 @@ pub fn another(kind: &str, field: &str) -> Option<Value> {
         ("risk_criteria", "levels") => Some(json!([
             {"level": "low", "from": 1, "to": 6}, {"level": "high", "from": 7, "to": 25},
         ])),
+        ("soa_entry", "decision") => Some(json!(null)),
         ("waiver", "rule") => Some(json!("GEN-3")),
         _ => None,
     }
@@ -154,6 +171,44 @@ async fn beside(stage: &Stage<'_>, kind: &str, field: &str, at: &str) -> String 
     input[field] = json!(at.rsplit('/').next());
     let made = stage.author.api.post(&stage.list(entry), &input, 201).await;
     stage.at(entry, &made)
+}
+
+/// Includes every control of a statement, justified.
+async fn include_all(stage: &Stage<'_>, soa: &str) {
+    let api = &stage.author.api;
+    let list = stage.client.path("soa-entries");
+    let entries = api.get(&format!("{list}?limit=200&soa_id={}", soa.rsplit('/').next().unwrap()), 200).await;
+    let include = |entry: &Value| {
+        let body = json!({
+            "decision": "included",
+            "justification": format!("{} is what our risks ask for.", entry["title"].as_str().unwrap()),
+            "reasons": ["risk"],
+            "owner_id": stage.author.id,
+            "implementation": "planned",
+        });
+        json!({"op": "update", "id": entry["id"], "version": entry["version"], "body": body})
+    };
+    let operations: Vec<Value> = entries["items"].as_array().unwrap().iter().map(include).collect();
+    let batch = json!({"atomic": true, "operations": operations});
+    let done = api.post(&format!("{list}/batch"), &batch, 200).await;
+    assert_eq!(done["committed"], true, "{done}");
+}
+
+/// Excludes a control of a statement, before a treatment that uses it is named.
+async fn exclude_against_facts(stage: &Stage<'_>, soa: &str) {
+    let at = entry_of(stage, soa, "A.3.3").await;
+    let why = "Nobody outside of the organisation can raise a concern.";
+    patch(stage, &at, json!({"decision": "excluded", "justification": why})).await;
+    let treatment = stage.make(kinds().by_name("risk_treatment").unwrap()).await;
+    patch(stage, &at, json!({"treatments": [treatment["id"]]})).await;
+}
+
+/// The entry of a statement about a control.
+pub async fn entry_of(stage: &Stage<'_>, soa: &str, control: &str) -> String {
+    let soa = soa.rsplit('/').next().unwrap();
+    let found = stage.client.path(&format!("soa-entries?soa_id={soa}&control={control}"));
+    let found = stage.author.api.get(&found, 200).await;
+    stage.client.path(&format!("soa-entries/{}", found["items"][0]["id"].as_str().unwrap()))
 }
 
 /// Treats a risk, with effect.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::walk::{Cast, Walk, guards_of, path_to};
 use crate::contract::stage::{example, rehearsal_of};
-use crate::kinds::preparations::{Guard, ground, guard};
+use crate::kinds::preparations::{Guard, entry_of, ground, guard};
 use crate::support::{Answer, Client, Setup};
 
 /// Two requests: one that a rule refuses, and one that it lets pass.
@@ -25,6 +25,8 @@ const WRITTEN: &[(&str, &str, Case)] = &[
     ("policy", "POL-1", |cast| Box::pin(reviewed_too_late(cast))),
     ("risk", "RSK-1", |cast| Box::pin(rated_without_criteria(cast))),
     ("risk", "RSK-3", |cast| Box::pin(residual_above_inherent(cast))),
+    ("soa_entry", "SOA-2", |cast| Box::pin(entry_no_longer_whole(cast))),
+    ("soa_entry", "SOA-3", |cast| Box::pin(excluded_though_used(cast))),
 ];
 
 /// Something done that a rule answers by making something follow, and something that it lets be:
@@ -32,11 +34,14 @@ const WRITTEN: &[(&str, &str, Case)] = &[
 type Consequence = for<'a> fn(&'a Cast<'a>) -> LocalBoxFuture<'a, [bool; 2]>;
 
 /// Rules that refuse nothing, but make something follow.
-const FOLLOWING: &[(&str, &str, Consequence)] = &[("metric", "MON-1", |cast| Box::pin(breached(cast)))];
+const FOLLOWING: &[(&str, &str, Consequence)] = &[
+    ("metric", "MON-1", |cast| Box::pin(breached(cast))),
+    ("soa", "SOA-4", |cast| Box::pin(new_system(cast))),
+];
 
 /// Rules by which nothing judges yet. This list only shrinks: the one that makes a rule work
 /// takes it out, and with it comes a guard (tried by itself) or a case above.
-const NOT_YET: &[&str] = &["SOA-1", "SOA-2", "SOA-3", "SOA-4", "NC-1", "NC-2"];
+const NOT_YET: &[&str] = &["NC-1", "NC-2"];
 
 /// Texts of all kinds, without the list of the rules.
 fn sources(folder: &Path) -> String {
@@ -114,10 +119,11 @@ async fn by_guards(cast: &Cast<'_>) -> BTreeSet<&'static str> {
                 if tried.contains(rule.id) || on_the_way.contains(name) || !can_lack {
                     continue;
                 }
-                let lacking = walk.before(known, Some(name)).await;
                 let whole = walk.before(known, None).await;
                 let person = walk.mover(&whole, known).await;
-                let answers = [walk.ask(person, &lacking, known.to).await, walk.ask(person, &whole, known.to).await];
+                let kept = walk.ask(person, &whole, known.to).await;
+                let lacking = walk.before(known, Some(name)).await;
+                let answers = [walk.ask(person, &lacking, known.to).await, kept];
                 judge(&format!("{} without {name}", walk.what(known)), rule.id, answers);
                 tried.insert(rule.id);
             }
@@ -165,6 +171,47 @@ async fn residual_above_inherent(cast: &Cast<'_>) -> [Answer; 2] {
     let refused = api.send(Method::POST, &list, &[], Some(input.to_string())).await;
     input["residual_reason"] = json!("The control opens a new way in.");
     [refused, api.send(Method::POST, &list, &[], Some(input.to_string())).await]
+}
+
+/// A statement in force.
+async fn statement(cast: &Cast<'_>) -> String {
+    let entry = kinds().by_name("soa").unwrap();
+    let leads_on = entry.moves.iter().find(|known| known.from == "approved").unwrap();
+    Walk { cast, entry }.before(leads_on, None).await
+}
+
+/// Of an approved entry, what is left out and what goes on.
+async fn entry_no_longer_whole(cast: &Cast<'_>) -> [Answer; 2] {
+    let at = entry_of(&cast.stage, &statement(cast).await, "A.3.3").await;
+    let api = &cast.stage.author.api;
+    let refused = patch(api, &at, json!({"implementation": null})).await;
+    [refused, patch(api, &at, json!({"implementation": "implemented"})).await]
+}
+
+/// A control is excluded that a treatment uses, and one that none uses.
+async fn excluded_though_used(cast: &Cast<'_>) -> [Answer; 2] {
+    let (stage, api) = (&cast.stage, &cast.stage.author.api);
+    let entry = kinds().by_name("soa").unwrap();
+    let soa = stage.at(entry, &stage.make(entry).await);
+    let treatment = stage.make(kinds().by_name("risk_treatment").unwrap()).await;
+    let why = "Nobody outside of the organisation can raise a concern.";
+    let exclusion = json!({"decision": "excluded", "justification": why});
+    let mut used = exclusion.clone();
+    used["treatments"] = json!([treatment["id"]]);
+    let at = entry_of(stage, &soa, "A.3.3").await;
+    [patch(api, &at, used).await, patch(api, &at, exclusion).await]
+}
+
+/// After an approval a new system, and another title of it: whether a review is asked for.
+async fn new_system(cast: &Cast<'_>) -> [bool; 2] {
+    let (stage, api) = (&cast.stage, &cast.stage.author.api);
+    let systems = kinds().by_name("ai_system").unwrap();
+    let soa = statement(cast).await;
+    let system = stage.at(systems, &stage.make(systems).await);
+    let asked = api.get(&soa, 200).await["status"] == "review_required";
+    let soa = statement(cast).await;
+    patch(api, &system, json!({"title": "Renamed"})).await.expect(200);
+    [asked, api.get(&soa, 200).await["status"] == "review_required"]
 }
 
 /// A measurement outside the threshold, and one inside: whether a task was opened.
