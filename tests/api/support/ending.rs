@@ -27,7 +27,8 @@ impl Drop for Run {
 #[actix_web::test]
 #[ignore = "the run that is ended by the test below"]
 async fn a_run_that_would_go_on_for_ever() {
-    let _app = Setup::named("ending").start();
+    let app = Setup::named("ending").start();
+    app.anonymous().get("/livez", 200).await;
     let postmaster = folder("").join("../postgres/data/postmaster.pid");
     let postmaster = std::fs::read_to_string(postmaster).unwrap();
     println!("PostgreSQL is {}", postmaster.lines().next().unwrap());
