@@ -21,8 +21,8 @@ run: ## start the server with demo data on its own database; prints the address 
 	@echo "Building; the first time takes a few minutes."
 	@cargo run $(LOCKED) -- demo
 
-test: ## run all tests, against a real PostgreSQL, Redis, mail server and browser
-	@.ci/need rust postgres redis chromium schemathesis
+test: ## run all tests, against a real PostgreSQL, Redis, mail server, browser and generated clients
+	@.ci/need rust postgres redis chromium schemathesis clients
 	cargo test $(LOCKED)
 
 lint: ## check format, lints, licences and banned crates

@@ -404,6 +404,22 @@ fn features(cfg: &mut ServiceConfig<'_>) {
         .configure(catalog::routes);
 }
 
+/// That the server can work.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+struct Readiness {
+    /// Nothing else is told.
+    #[schema(example = "ready")]
+    status: Ready,
+}
+
+/// What there is to say.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Ready {
+    /// It can.
+    Ready,
+}
+
 /// Whether the server can work
 ///
 /// 200 when the database answers and has every migration of this program; 503 otherwise, and
@@ -411,7 +427,7 @@ fn features(cfg: &mut ServiceConfig<'_>) {
 #[utoipa::path(
     tag = "Health",
     operation_id = "get_readiness",
-    responses((status = 200, description = "Ready.", body = Value, example = json!({"status": "ready"}))),
+    responses((status = 200, description = "Ready.", body = Readiness)),
     security(())
 )]
 #[get("/readyz")]
@@ -423,7 +439,9 @@ async fn readyz(
         return Err(Problem::unavailable(1, "the server is stopping"));
     }
     platform.db().ready(&kinds().statuses()).await?;
-    Ok(HttpResponse::Ok().json(serde_json::json!({"status": "ready"})))
+    Ok(HttpResponse::Ok().json(Readiness {
+        status: Ready::Ready,
+    }))
 }
 
 /// The OpenAPI document: features with routes of their own, and all kinds.
@@ -468,7 +486,7 @@ fn tags() -> Value {
     json!({"tags": tags})
 }
 
-/// Adds the entries of one document to another; lists are joined.
+/// Adds the entries of one document to another; lists are joined, each item once.
 fn merge(document: &mut Value, more: Value) {
     match (document, more) {
         (Value::Object(fields), Value::Object(more)) => {
@@ -476,7 +494,13 @@ fn merge(document: &mut Value, more: Value) {
                 merge(fields.entry(name).or_insert(Value::Null), value);
             }
         }
-        (Value::Array(items), Value::Array(more)) => items.extend(more),
+        (Value::Array(items), Value::Array(more)) => {
+            for item in more {
+                if !items.contains(&item) {
+                    items.push(item);
+                }
+            }
+        }
         (place, value) => *place = value,
     }
 }

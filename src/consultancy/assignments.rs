@@ -1,5 +1,6 @@
 //! Assignments: which consultants work under an engagement, from when until when.
 
+use actix_web::http::header::ETAG;
 use actix_web::{HttpResponse, delete, get, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use super::assignment_rows::{NewMembership, check_belongs, end, end_expired, insert};
 use super::engagement_rows::{self, Assigned, Engagement};
-use crate::http::etag::IfMatch;
+use crate::http::etag::{self, IfMatch};
 use crate::http::json::Json;
 use crate::identity::desk::json_of;
 use crate::identity::grants;
@@ -75,7 +76,7 @@ struct Assignment {
     #[schema(example = "lars@fjordlys.example")]
     email: String,
     /// lead or consultant.
-    #[schema(example = "consultant")]
+    #[schema(value_type = AssignmentRole, example = "consultant")]
     role: String,
     /// First day.
     #[schema(example = "2027-01-11")]
@@ -175,6 +176,46 @@ pub(super) async fn list_assignments(
         })
         .await?;
     Ok(page.answer(items, |item: &Assignment| item.id))
+}
+
+/// Read an assignment
+///
+/// For owners of the firm and those assigned, until it is ended.
+#[utoipa::path(
+    tag = "Engagements",
+    operation_id = "get_assignment",
+    params(
+        ("consultancy_id" = Uuid, Path, description = "The consultancy"),
+        ("engagement_id" = Uuid, Path, description = "The engagement"),
+        ("membership_id" = Uuid, Path, description = "The assignment"),
+    ),
+    responses((status = 200, description = "The assignment", body = Assignment)),
+    security(("bearer" = []))
+)]
+#[get("/v1/consultancies/{consultancy_id}/engagements/{engagement_id}/assignments/{membership_id}")]
+pub(super) async fn get_assignment(
+    caller: Caller,
+    path: web::Path<(Uuid, Uuid, Uuid)>,
+) -> Result<HttpResponse> {
+    let (firm, id, membership) = path.into_inner();
+    let assignment = caller
+        .read(async |tx| {
+            engagement_rows::visible(tx, &caller, firm, id).await?;
+            let query = Holding::open()
+                .inner_join(users::table.on(users::id.eq(memberships::user_id)))
+                .filter(memberships::id.eq(membership))
+                .filter(memberships::engagement_id.eq(id))
+                .select(Row::as_select());
+            let row: Option<Row> = tx
+                .run(async |db| query.first(&mut &*db).await.optional())
+                .await?;
+            let row = row.ok_or_else(Problem::not_found)?;
+            Ok(row.under(id, tx.now()))
+        })
+        .await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, etag::of(assignment.version)))
+        .json(assignment))
 }
 
 /// Assign a consultant

@@ -52,7 +52,7 @@ pub(super) struct Engagement {
     #[schema(example = "019abc12-3456-7890-abcd-ef0123456789")]
     pub(super) tenant_id: Uuid,
     /// gap, implementation, internal_audit or managed.
-    #[schema(example = "implementation")]
+    #[schema(value_type = Service, example = "implementation")]
     pub(super) service: String,
     /// First day, in the tenant's zone.
     #[schema(example = "2027-01-11")]

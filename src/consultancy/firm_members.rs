@@ -30,7 +30,7 @@ struct FirmMember {
     #[schema(example = "signe@fjordlys.example")]
     email: String,
     /// Role in the firm.
-    #[schema(example = "owner")]
+    #[schema(value_type = FirmRole, example = "owner")]
     role: String,
     /// Since when.
     #[schema(example = "2027-01-11T08:00:00Z")]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `firms.rs` | how does a consultancy begin, and what is it called? |
 //! | `firm_members.rs` | who belongs to a consultancy? |
-//! | `firm_invitations.rs` | who is invited to a consultancy? |
+//! | `firm_invitations.rs`, `one_invitation.rs` | who is invited to a consultancy? |
 //! | `tenants.rs`, `zone_change.rs` | which client organisations are there, and in which zone? |
 //! | `tenant_new.rs` | how does a tenant begin? |
 //! | `engagement_rows.rs`, `engagements.rs` | under which contracts does a firm work for a tenant? |
@@ -24,6 +24,7 @@ mod firm_invitations;
 mod firm_members;
 mod firms;
 mod last_top;
+mod one_invitation;
 mod portfolio;
 mod portfolio_row;
 mod tenant_invitations;
@@ -46,6 +47,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(firm_members::end_member)
         .service(firm_invitations::list_invitations)
         .service(firm_invitations::create_invitation)
+        .service(one_invitation::of_firm)
         .service(firm_invitations::delete_invitation)
         .service(portfolio::get_portfolio)
         .service(engagements::list_engagements)
@@ -54,6 +56,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(engagements::update_engagement)
         .service(assignments::list_assignments)
         .service(assignments::create_assignment)
+        .service(assignments::get_assignment)
         .service(assignments::end_assignment)
         .service(tenants::list_tenants)
         .service(tenant_new::create_tenant)
@@ -67,6 +70,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(tenant_people::list_people)
         .service(tenant_invitations::list_invitations)
         .service(tenant_invitations::create_invitation)
+        .service(one_invitation::of_tenant)
         .service(tenant_invitations::delete_invitation);
 }
 

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::portfolio_row::{self, NextDeadline, Standing};
+use super::tenants::Stage;
 use crate::identity::listing::{Listing, Page};
 use crate::problem::Result;
 use crate::records::registry;
@@ -31,10 +32,10 @@ struct PortfolioRow {
     #[schema(example = "Aurelia Lending B.V.")]
     name: String,
     /// prospect, active, paused, offboarding or archived.
-    #[schema(example = "active")]
+    #[schema(value_type = Stage, example = "active")]
     stage: String,
     /// What the caller is there: lead, consultant, or owner of the firm without an assignment.
-    #[schema(example = "lead")]
+    #[schema(value_type = FirmRole, example = "lead")]
     role: &'static str,
     /// What is counted, by name: `open_risks_high`, for example.
     #[schema(value_type = BTreeMap<String, i64>, example = json!({"open_risks_high": 1, "risks_above_tolerance_without_acceptance": 1}))]

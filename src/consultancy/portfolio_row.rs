@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::problem::Result;
-use crate::records::{Figure, registry};
+use crate::records::{Figure, RecordKind, registry};
 use crate::schema::{chains, deadlines, records};
 use crate::tenancy::TenantTx;
 
@@ -30,7 +30,7 @@ pub(super) struct NextDeadline {
     #[schema(example = "019abc12-0000-7000-8000-000000000007")]
     pub(super) record_id: Uuid,
     /// Its kind.
-    #[schema(example = "risk_treatment")]
+    #[schema(value_type = RecordKind, example = "risk_treatment")]
     pub(super) kind: String,
     /// Its human reference.
     #[schema(example = "TRT-004")]

@@ -29,6 +29,7 @@ use crate::tenancy::{
 
 /// Somebody who reaches a tenant.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Member)]
 struct MemberView {
     /// Id of the membership.
     #[schema(example = "019abc12-0000-7000-8000-000000000006")]

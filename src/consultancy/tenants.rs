@@ -51,6 +51,7 @@ impl Stage {
 
 /// A client organisation as the caller sees it.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Tenant)]
 pub(super) struct TenantView {
     /// Its id.
     #[schema(example = "019abc12-3456-7890-abcd-ef0123456789")]
@@ -77,7 +78,7 @@ pub(super) struct TenantView {
     #[schema(example = "en")]
     pub(super) locale: String,
     /// prospect, active, paused, offboarding or archived.
-    #[schema(example = "active")]
+    #[schema(value_type = Stage, example = "active")]
     pub(super) stage: String,
     /// Roles of the caller there; none for the owner of the firm, who manages it only.
     pub(super) roles: Vec<Role>,

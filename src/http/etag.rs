@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use actix_web::http::header::{ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::problem::{Problem, ProblemType, Result};
@@ -82,7 +82,18 @@ impl IfMatch {
     }
 }
 
+/// The version that the `ETag` of an answer names.
+pub(super) fn version_in(headers: &HeaderMap) -> Option<i32> {
+    let tag = headers.get(ETAG)?.to_str().ok()?;
+    tag.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok()
+}
+
 impl IfNoneMatch {
+    /// As a request has it.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self(read(headers, IF_NONE_MATCH))
+    }
+
     /// Whether the client already has `version`, so that 304 is the answer.
     pub fn matches(&self, version: i32) -> bool {
         match &self.0 {
@@ -98,7 +109,7 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(read(req, IF_MATCH))))
+        ready(Ok(Self(read(req.headers(), IF_MATCH))))
     }
 }
 
@@ -107,13 +118,13 @@ impl FromRequest for IfNoneMatch {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(read(req, IF_NONE_MATCH))))
+        ready(Ok(Self::of(req.headers())))
     }
 }
 
-fn read(req: &HttpRequest, name: HeaderName) -> Tags {
+fn read(headers: &HeaderMap, name: HeaderName) -> Tags {
     let mut lines = Vec::new();
-    for value in req.headers().get_all(name) {
+    for value in headers.get_all(name) {
         match value.to_str() {
             Ok(line) => lines.push(line),
             Err(_) => return Tags::Malformed,

@@ -6,11 +6,16 @@ use std::collections::BTreeSet;
 use actix_web::dev::{Path, ResourceDef};
 use serde_json::{Map, Value, json};
 
-use super::openapi_3_0;
+use super::{openapi_3_0, schema};
 use crate::problem::ProblemType;
 
 #[path = "openapi_parts.rs"]
 mod parts;
+#[path = "openapi_tidy.rs"]
+mod tidy;
+
+pub(super) use tidy::MERGE_PATCH;
+pub use tidy::SOMETIMES;
 
 use parts::{ALWAYS, common_parameter, complete_components, header, name_of};
 
@@ -23,7 +28,8 @@ const DESCRIPTION: &str = "\
 AI management systems (ISO/IEC 42001) for consultancies and their clients.
 
 Errors are `application/problem+json` (RFC 9457). Resources carry a strong `ETag`; PATCH, PUT, \
-DELETE and transitions need it in `If-Match`. Lists are paged by an opaque `cursor`. Unknown \
+DELETE and transitions need it in `If-Match`. PATCH takes a JSON merge patch (RFC 7396), also as \
+`application/json`. Lists are paged by an opaque `cursor`. Unknown \
 fields and parameters are refused.";
 
 /// The finished document in both versions, and the paths it knows.
@@ -153,6 +159,9 @@ fn sorted(value: Value) -> Value {
 /// `x-etag: true`; both are taken out. The error lists everything a route fails to say.
 pub fn finish(mut doc: Value, public_url: &str) -> Result<Value, Vec<String>> {
     let mut faults = Vec::new();
+    schema::spell_out(&mut doc);
+    tidy::name_pages(&mut doc);
+    let described = doc.clone();
     if let Some(paths) = doc.get_mut("paths").and_then(Value::as_object_mut) {
         let mut ids = BTreeSet::new();
         for (path, item) in paths {
@@ -160,6 +169,7 @@ pub fn finish(mut doc: Value, public_url: &str) -> Result<Value, Vec<String>> {
             for method in METHODS {
                 if let Some(Value::Object(operation)) = item.get_mut(*method) {
                     let mut route = Route {
+                        doc: &described,
                         path,
                         method,
                         shared: &shared,
@@ -180,6 +190,8 @@ pub fn finish(mut doc: Value, public_url: &str) -> Result<Value, Vec<String>> {
     top.insert("servers".to_owned(), json!([{ "url": "/" }]));
     top.insert("security".to_owned(), json!([{ "bearer": [] }]));
     complete_components(top);
+    tidy::require_answers(&mut doc);
+    tidy::prune(&mut doc);
     let doc = sorted(doc);
     if !public_url.is_empty() && doc.to_string().contains(public_url) {
         faults.push(format!(
@@ -198,11 +210,14 @@ fn info() -> Value {
         "title": "AIMS API",
         "version": env!("CARGO_PKG_VERSION"),
         "description": DESCRIPTION,
+        "contact": { "name": "Whoever runs this server" },
         "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
     })
 }
 
 struct Route<'a> {
+    /// The document, for what the operation refers to.
+    doc: &'a Value,
     path: &'a str,
     method: &'a str,
     /// Parameters of all methods of the path.
@@ -251,7 +266,8 @@ impl Route<'_> {
             }
         }
         let mut headers = ALWAYS.to_vec();
-        if operation.remove("x-etag") == Some(json!(true)) {
+        let tagged = operation.remove("x-etag") == Some(json!(true)) || self.is_versioned(operation);
+        if tagged {
             headers.push("ETag");
         }
         if self.takes(operation, "query", "cursor") {
@@ -260,8 +276,15 @@ impl Route<'_> {
         if self.takes(operation, "header", "Idempotency-Key") {
             headers.push("Idempotency-Replayed");
         }
-        let conditional = self.takes(operation, "header", "If-None-Match");
+        let conditional = tagged && self.method == "get";
+        if conditional && !self.takes(operation, "header", "If-None-Match") {
+            let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+            if let Value::Array(parameters) = parameters {
+                parameters.push(json!({"in": "header", "name": "If-None-Match"}));
+            }
+        }
         share_parameters(operation);
+        tidy::one_media_type(operation);
         let responses = operation.entry("responses").or_insert_with(|| json!({}));
         let Value::Object(responses) = responses else {
             return;
@@ -283,6 +306,15 @@ impl Route<'_> {
                 || json!({ "$ref": format!("#/components/responses/{}", name_of(status)) }),
             );
         }
+    }
+
+    /// Whether its success is a resource with a version, which is its `ETag` too.
+    fn is_versioned(&self, operation: &Map<String, Value>) -> bool {
+        let responses = operation.get("responses").and_then(Value::as_object);
+        responses.into_iter().flatten().any(|(status, response)| {
+            let schema = response.pointer("/content/application~1json/schema");
+            is_success(status) && schema.is_some_and(|schema| tidy::has_version(self.doc, schema))
+        })
     }
 
     /// The errors that the form of the operation makes possible.

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::openapi::MERGE_PATCH;
+
 /// Keywords of JSON Schema 2020-12 that 3.0 does not have and can do without.
 const UNKNOWN: &[&str] = &[
     "$anchor",
@@ -23,9 +25,18 @@ const UNKNOWN: &[&str] = &[
     "unevaluatedProperties",
 ];
 
+/// Null beside a reference is `nullable` with `allOf` here, as generators know it; a strict reader
+/// would find fault with null in an example. Examples are for people, who read 3.1.
+const EXAMPLES: &[&str] = &["example", "examples"];
+
+/// Where the licence is, which has no identifier in 3.0.
+const LICENSE: &str = "https://www.apache.org/licenses/LICENSE-2.0";
+
 /// The document in version 3.0.3.
 pub fn convert(mut document: Value) -> Value {
+    type_nullable(&mut document);
     walk(&mut document);
+    plain_json(&mut document);
     if let Value::Object(top) = &mut document {
         top.insert("openapi".to_owned(), json!("3.0.3"));
         top.remove("webhooks");
@@ -34,21 +45,83 @@ pub fn convert(mut document: Value) -> Value {
             info.remove("summary");
             if let Some(Value::Object(license)) = info.get_mut("license") {
                 license.remove("identifier");
+                license.insert("url".to_owned(), json!(LICENSE));
             }
         }
     }
     document
 }
 
+/// Generators of that time know plain JSON only, which is taken for patches too.
+fn plain_json(document: &mut Value) {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    let operations = paths
+        .into_iter()
+        .flat_map(Map::values_mut)
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut);
+    for operation in operations {
+        if let Some(Value::Object(content)) = operation.pointer_mut("/requestBody/content")
+            && let Some(patch) = content.remove(MERGE_PATCH)
+        {
+            content.insert("application/json".to_owned(), patch);
+        }
+    }
+}
+
+/// Says the type beside a choice between null and a reference: `nullable` counts only with it.
+fn type_nullable(document: &mut Value) {
+    let types: Map<String, Value> = document
+        .pointer("/components/schemas")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| {
+            let kind = schema.get("type").cloned().unwrap_or(json!("object"));
+            (format!("#/components/schemas/{name}"), kind)
+        })
+        .collect();
+    type_choices(document, &types);
+}
+
+fn type_choices(value: &mut Value, types: &Map<String, Value>) {
+    match value {
+        Value::Object(keys) => {
+            keys.values_mut()
+                .for_each(|inner| type_choices(inner, types));
+            let choice = ["oneOf", "anyOf"]
+                .iter()
+                .find_map(|name| keys.get(*name)?.as_array());
+            let kind = match choice.map(Vec::as_slice) {
+                Some([one, other]) => {
+                    let is_null = |branch: &Value| branch.get("type") == Some(&json!("null"));
+                    let target = |branch: &Value| types.get(branch.get("$ref")?.as_str()?).cloned();
+                    match (is_null(one), is_null(other)) {
+                        (true, false) => target(other),
+                        (false, true) => target(one),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            };
+            if let Some(kind) = kind {
+                keys.entry("type").or_insert(kind);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| type_choices(item, types)),
+        _ => {}
+    }
+}
+
 /// Goes through what is not a schema.
 fn walk(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            fields.retain(|key, _| !EXAMPLES.contains(&key.as_str()));
             for (key, inner) in fields {
                 match (key.as_str(), inner) {
                     ("schema", inner) => schema(inner),
                     ("schemas", Value::Object(schemas)) => schemas.values_mut().for_each(schema),
-                    ("example" | "examples", _) => {}
                     (_, inner) => walk(inner),
                 }
             }
@@ -94,11 +167,7 @@ fn object(keys: &mut Map<String, Value>) {
     if let Some(constant) = keys.remove("const") {
         keys.insert("enum".to_owned(), json!([constant]));
     }
-    if let Some(Value::Array(examples)) = keys.remove("examples")
-        && let Some(first) = examples.into_iter().next()
-    {
-        keys.entry("example").or_insert(first);
-    }
+    keys.retain(|key, _| !EXAMPLES.contains(&key.as_str()));
     bounds(keys);
     content(keys);
     types(keys);
@@ -219,7 +288,10 @@ mod tests {
                 json!({"type":"string","nullable":true}),
             ),
             (json!({"const":1}), json!({"enum":[1]})),
-            (json!({"examples":[1,2]}), json!({"example":1})),
+            (
+                json!({"examples":[1,2],"type":"integer"}),
+                json!({"type":"integer"}),
+            ),
             (
                 json!({"exclusiveMinimum":3}),
                 json!({"minimum":3,"exclusiveMinimum":true}),

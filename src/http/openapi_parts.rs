@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::query::{LIMIT_DEFAULT, LIMIT_MOST};
 use super::super::{etag, schema};
+use super::tidy::SOMETIMES;
 use crate::problem::{FieldError, Problem, ProblemBody, ProblemType};
 
 /// Headers of every answer.
@@ -47,7 +48,12 @@ pub(super) fn complete_components(top: &mut Map<String, Value>) {
             }),
         )],
     );
-    let (problem, _) = schema::of::<ProblemBody>();
+    let (mut problem, _) = schema::of::<ProblemBody>();
+    for name in ["errors", "rule", "allowed"] {
+        if let Some(Value::Object(field)) = problem.pointer_mut(&format!("/properties/{name}")) {
+            field.insert(SOMETIMES.to_owned(), json!(true));
+        }
+    }
     let (field_error, _) = schema::of::<FieldError>();
     part(
         "schemas",
@@ -137,7 +143,10 @@ fn headers() -> Vec<(String, Value)> {
             "X-Request-Id",
             "Id of the request; quote it when you ask for help.",
         ),
-        ("ETag", "Version of the resource, for If-Match."),
+        (
+            "ETag",
+            "Version of the resource, for If-Match; left out of what `fields` or `expand` shaped.",
+        ),
         ("Location", "Address of what was made."),
         (
             "Link",

@@ -8,9 +8,12 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, ResponseError};
+use actix_web::http::header::ETAG;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use serde_json::Value;
 
+use super::etag::{self, IfNoneMatch};
 use super::query::{self, Params};
 use super::shared::Verdict;
 use super::{schema, sentence};
@@ -193,8 +196,8 @@ impl Operation {
     }
 }
 
-/// Middleware: refuses a request whose address is not as the document says. Stands inside
-/// `tenancy::meet` and needs `Data<Operations>` in the app.
+/// Middleware: refuses a request whose address is not as the document says, and does not send what
+/// the client has already. Stands inside `tenancy::meet` and needs `Data<Operations>` in the app.
 pub async fn documented<B: MessageBody>(
     req: ServiceRequest,
     next: Next<B>,
@@ -205,7 +208,32 @@ pub async fn documented<B: MessageBody>(
             let response = problem.error_response();
             Ok(req.into_response(response.map_into_right_body()))
         }
-        None => Ok(next.call(req).await?.map_into_left_body()),
+        None => {
+            let is_read = [Method::GET, Method::HEAD].contains(req.method());
+            let known = is_read.then(|| IfNoneMatch::of(req.headers()));
+            let response = next.call(req).await?;
+            Ok(match known {
+                Some(known) => unless_known(&known, response),
+                None => response.map_into_left_body(),
+            })
+        }
+    }
+}
+
+/// 304 in the place of a resource whose version the client has.
+fn unless_known<B: MessageBody>(
+    known: &IfNoneMatch,
+    response: ServiceResponse<B>,
+) -> ServiceResponse<EitherBody<B>> {
+    let version = etag::version_in(response.headers());
+    match version.filter(|version| known.matches(*version)) {
+        Some(version) if response.status() == StatusCode::OK => {
+            let unchanged = HttpResponse::NotModified()
+                .insert_header((ETAG, etag::of(version)))
+                .finish();
+            response.into_response(unchanged.map_into_right_body())
+        }
+        _ => response.map_into_left_body(),
     }
 }
 

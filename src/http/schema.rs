@@ -15,6 +15,11 @@ use crate::problem::FieldError;
 
 /// Faults told at once.
 const MOST_FAULTS: usize = 100;
+/// Shorthand in the schemas of kinds: something is written, not only blanks.
+const NOT_BLANK: &str = r"\S";
+/// [`NOT_BLANK`] so that it means the same to every validator: anchored, because some look for a
+/// match of the whole; blanks by their code points, because `\s` is read differently.
+pub(super) const WRITTEN: &str = r"^[\t-\r \u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*[^\t-\r \u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000][\s\S]*$";
 /// Where schemas refer to each other.
 const COMPONENTS: &str = "#/components/schemas/";
 /// Added to the name of a component whose objects are left open, for use inside `allOf`.
@@ -124,8 +129,48 @@ pub fn of<T: ToSchema>() -> (Value, BTreeMap<String, Value>) {
     (to_json(&T::schema()), components)
 }
 
+/// Puts [`WRITTEN`] in the place of its shorthand, wherever it is a pattern.
+pub fn spell_out(value: &mut Value) {
+    match value {
+        Value::Object(keys) => {
+            for (key, inner) in keys {
+                if key == "pattern" && inner == NOT_BLANK {
+                    *inner = json!(WRITTEN);
+                }
+                spell_out(inner);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(spell_out),
+        _ => {}
+    }
+}
+
 fn to_json(schema: &impl serde::Serialize) -> Value {
-    serde_json::to_value(schema).unwrap_or(Value::Bool(false))
+    let mut schema = serde_json::to_value(schema).unwrap_or(Value::Bool(false));
+    lift_read_only(&mut schema);
+    spell_out(&mut schema);
+    schema
+}
+
+/// A list that is read-only gets the word on its items, which would let clients write the list:
+/// it is meant for the list.
+fn lift_read_only(schema: &mut Value) {
+    match schema {
+        Value::Array(parts) => parts.iter_mut().for_each(lift_read_only),
+        Value::Object(keys) => {
+            keys.values_mut().for_each(lift_read_only);
+            let is_list = match keys.get("type") {
+                Some(Value::Array(types)) => types.contains(&json!("array")),
+                Some(one) => one == "array",
+                None => false,
+            };
+            let items = keys.get_mut("items").filter(|_| is_list);
+            if let Some(word) = items.and_then(|items| items.as_object_mut()?.remove("readOnly")) {
+                keys.insert("readOnly".to_owned(), word);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn compile(document: &Value) -> Result<Validator, String> {

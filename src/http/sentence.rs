@@ -5,6 +5,7 @@ use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
 use super::json::pointer_step;
+use super::schema;
 use crate::problem::FieldError;
 
 /// What one branch of a choice found wrong.
@@ -183,7 +184,7 @@ fn sentence(kind: &Kind) -> String {
 /// Patterns of the schemas in words.
 fn pattern_sentence(pattern: &str) -> &'static str {
     match pattern {
-        r"\S" => "must not be blank",
+        schema::WRITTEN => "must not be blank",
         r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$" => "must be a language tag such as en or de-CH",
         r"^[a-z][a-z_]*$" => "must be a name of small letters and underscores, such as based_on",
         r"^[A-Z]{2}$" => "must be a country code of two capital letters, such as NL",

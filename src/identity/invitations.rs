@@ -3,6 +3,8 @@
 //! The token is sent by mail and kept hashed. Whether the inviter may still give these roles is
 //! judged again when the invitation is accepted.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +13,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 use serde_json::json;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::accounts::Email;
@@ -19,7 +23,7 @@ use super::refresh::random;
 use crate::mail::{Mail, outbox, templates};
 use crate::problem::{Problem, Result};
 use crate::schema::invitations;
-use crate::tenancy::TenantTx;
+use crate::tenancy::{FirmRole, Role, TenantTx};
 
 /// How long an invitation is good.
 const LIFETIME: TimeDelta = TimeDelta::hours(72);
@@ -87,7 +91,7 @@ pub struct Invitation {
     #[schema(example = "ana@aurelia.example", format = Email)]
     pub email: String,
     /// The roles they will have.
-    #[schema(example = json!(["top_management"]))]
+    #[schema(value_type = Vec<InvitedRole>, example = json!(["top_management"]))]
     pub roles: Vec<String>,
     /// Last day of the membership, in the tenant's zone; null: open.
     #[schema(example = "2027-07-31")]
@@ -110,6 +114,25 @@ pub struct Invitation {
     #[schema(example = "2027-01-11T08:00:00Z")]
     pub created_at: DateTime<Utc>,
 }
+
+/// Role that an invitation names: of a firm or of a tenant.
+pub(super) struct InvitedRole;
+
+impl PartialSchema for InvitedRole {
+    fn schema() -> RefOr<Schema> {
+        let of_firm = FirmRole::ALL.iter().map(|role| role.as_str());
+        let of_tenant = Role::ALL.iter().map(|role| role.as_str());
+        let both: BTreeSet<&str> = of_firm.chain(of_tenant).collect();
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("Role of a firm or of a tenant."))
+            .enum_values(Some(both))
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for InvitedRole {}
 
 /// An invitation in the database.
 #[derive(Clone, Queryable, Selectable)]

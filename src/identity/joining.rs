@@ -34,7 +34,7 @@ pub(super) struct Joined {
     #[schema(example = "Aurelia Lending B.V.")]
     pub(super) name: String,
     /// The roles held there now.
-    #[schema(example = json!(["top_management"]))]
+    #[schema(value_type = Vec<super::invitations::InvitedRole>, example = json!(["top_management"]))]
     pub(super) roles: Vec<String>,
     /// Last day of the membership; null: open.
     #[schema(example = json!(null))]

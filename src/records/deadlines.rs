@@ -34,6 +34,7 @@ pub struct Standing {
     /// The person responsible.
     pub person_id: Option<Uuid>,
     /// Roles reminded too.
+    #[schema(value_type = Vec<Role>)]
     pub roles: Vec<String>,
     /// Days before it on which people are reminded, where they are its own.
     #[serde(skip)]

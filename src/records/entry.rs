@@ -179,6 +179,7 @@ impl Entry {
         components
             .entry("Role".to_owned())
             .or_insert_with(|| role.clone());
+        components.insert("Title".to_owned(), spine::title_schema());
         let all: Map<String, Value> = components.clone().into_iter().collect();
         let state_of = |flag: fn(&Flags) -> bool| {
             let found = moves.iter().find(|known| flag(&known.flags));

@@ -8,12 +8,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::{Ref as Named, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use super::closed::RecordKind;
 use super::hearing::{Happened, Hears};
 use super::lifecycle::Lives;
 use super::rules::RuleId;
@@ -43,13 +44,7 @@ pub struct KindInfo {
 impl KindInfo {
     /// `a` or `an`, before its name.
     pub fn article(&self) -> &'static str {
-        match self
-            .one
-            .starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O'])
-        {
-            true => "an",
-            false => "a",
-        }
+        article(self.one)
     }
 
     /// [`KindInfo::article`] at the beginning of a sentence.
@@ -429,7 +424,7 @@ impl PartialSchema for AnyRef {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .description(Some("A record of any kind."))
-            .property("kind", bounded("Kind of the record, such as `risk`."))
+            .property("kind", Named::from_schema_name(RecordKind::name()))
             .required("kind")
             .property("id", id_schema("Id of the record."))
             .required("id")
@@ -439,7 +434,11 @@ impl PartialSchema for AnyRef {
     }
 }
 
-impl ToSchema for AnyRef {}
+impl ToSchema for AnyRef {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((RecordKind::name().into_owned(), RecordKind::schema()));
+    }
+}
 
 /// A reference to a clause, control, article or other unit of a catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -504,6 +503,14 @@ fn reference_schema(to: &str, about: &str) -> RefOr<Schema> {
         .extensions(Some(Extensions::builder().add(REFERS_TO, to).build()))
         .build()
         .into()
+}
+
+/// `an` where the first letter of a noun asks for it, or `a`.
+pub(super) fn article(noun: &str) -> &'static str {
+    match noun.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O']) {
+        true => "an",
+        false => "a",
+    }
 }
 
 /// `risk_treatment` → `RiskTreatment`.

@@ -44,12 +44,14 @@ pub struct Link {
     /// Id of the link.
     pub id: Uuid,
     /// How the two hang together; `refers_to` for a field of the record.
+    #[schema(example = "serves")]
     pub relation: String,
     /// The record's field that this link mirrors, as a JSON Pointer; null for a link made by hand.
     pub field: Option<String>,
     /// Record linked to.
     pub to_id: Option<Uuid>,
     /// Its kind.
+    #[schema(value_type = Option<super::closed::RecordKind>)]
     pub to_kind: Option<String>,
     /// The version that the link meant when the record was approved (GEN-2).
     pub to_version: Option<i32>,
@@ -113,7 +115,7 @@ pub struct NewLink {
 #[serde(deny_unknown_fields)]
 pub struct LinkTarget {
     /// Kind of the record.
-    #[schema(max_length = 60, example = json!(null))]
+    #[schema(value_type = Option<super::closed::RecordKind>, example = json!(null))]
     pub kind: Option<String>,
     /// Id of the record.
     #[schema(example = json!(null))]
@@ -405,7 +407,7 @@ pub(super) async fn pin(tx: &mut TenantTx<'_>, from: &[Uuid]) -> Result<HashMap<
             tx.queue_fixed(pin);
         }
         let of = frozen.entry(from).or_default();
-        of.push(versions::frozen_link(&link));
+        of.push(versions::frozen_link(&link)?);
     }
     Ok(frozen)
 }

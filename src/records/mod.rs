@@ -14,6 +14,7 @@
 //! | `list.rs`, `wanted.rs`, `order.rs`, `shaping.rs`, `find.rs`, `figures.rs` | which ones are there, for clients, rules and the portfolio? |
 //! | `parts.rs`, `rows/`, `batch.rs` | items of a list in it, many rows under it, many at once? |
 //! | `settings.rs` | what has the tenant set? |
+//! | `closed.rs` | which kinds and states are there, for schemas? |
 //! | `routes.rs`, `openapi.rs` | how do clients reach all this, and read about it? |
 //!
 //! The kernel knows no kind by name.
@@ -24,6 +25,7 @@ mod batch;
 mod behaviour;
 mod called;
 mod checks;
+mod closed;
 mod comments;
 mod consequences;
 mod deadlines;
@@ -68,6 +70,7 @@ mod waivers;
 mod wanted;
 
 pub use called::{Called, Titled, called};
+pub use closed::{RecordKind, RecordState};
 pub use consequences::{Cause, New, amend, follow, spawn, spawn_all};
 pub use deadlines::REVIEW;
 pub use entry::{Entry, Move};

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::kind::{PERSON, REFERS_TO};
+use crate::http::schema;
 
 /// Longest title, in characters.
 const TITLE_LIMIT: u32 = 200;
@@ -74,7 +75,7 @@ fn properties() -> Map<String, Value> {
     let properties = json!({
         "id": {"type": "string", "format": "uuid", "readOnly": true, "description": "Made by the server, UUIDv7."},
         "ref": {"type": "string", "readOnly": true, "description": "What people call it; counted for each tenant and kind.", "example": "RSK-014"},
-        "title": {"type": "string", "minLength": 1, "maxLength": TITLE_LIMIT, "pattern": "\\S", "description": "Title."},
+        "title": {"$ref": "#/components/schemas/Title"},
         "status": {"type": "string", "readOnly": true, "description": "State in its lifecycle; changes only through transitions."},
         "version": {"type": "integer", "format": "int32", "readOnly": true, "description": "Counts changes; the ETag."},
         "owner_id": person("The person responsible.", false),
@@ -122,10 +123,16 @@ pub(super) fn input_schema(body_schema: &Value) -> Value {
     json!({"type": "object", "properties": all, "required": required, "additionalProperties": false})
 }
 
-/// Schema of what clients get: the whole record, flat, every field present.
-pub(super) fn output_schema(body_schema: &Value, about: &str) -> Value {
-    let mut all = properties();
-    all.extend(fields_of(body_schema));
-    let required: Vec<_> = all.keys().cloned().collect();
-    json!({"type": "object", "description": about, "properties": all, "required": required})
+/// Schema of the title, to which [`input_schema`] refers.
+pub(super) fn title_schema() -> Value {
+    let mut schema = json!({"type": "string", "minLength": 1, "maxLength": TITLE_LIMIT, "pattern": "\\S", "description": "What it is called; not only blanks."});
+    schema::spell_out(&mut schema);
+    schema
+}
+
+/// What clients read of every record, save the state, which each kind says for itself.
+pub(super) fn output_fields() -> Map<String, Value> {
+    let mut fields = properties();
+    fields.remove("status");
+    fields
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::closed::RecordState;
 use super::entry::{Entry, Move};
 use super::hearing::{self, What};
 use super::row::{Row, Stored};
@@ -19,7 +20,7 @@ use crate::tenancy::{Actor, Role, Roles, TenantTx};
 #[serde(deny_unknown_fields)]
 pub struct TransitionRequest {
     /// The state to reach; see `GET …/transitions`.
-    #[schema(min_length = 1, max_length = 60, example = "analysed")]
+    #[schema(value_type = RecordState, example = "analysed")]
     pub to: String,
     /// Why; some transitions need it.
     #[schema(max_length = 2000, example = json!(null))]
@@ -30,7 +31,7 @@ pub struct TransitionRequest {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TransitionOption {
     /// The state.
-    #[schema(example = "analysed")]
+    #[schema(value_type = RecordState, example = "analysed")]
     pub to: String,
     /// Whether you can make the transition now.
     pub allowed: bool,

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::behaviour::typed;
+use super::closed::{RecordKind, RecordState};
 use super::entry::Entry;
 use super::kind::Kind;
 use super::links::{self, Link};
@@ -65,14 +66,63 @@ pub struct Version {
     #[serde(flatten)]
     pub summary: VersionSummary,
     /// The frozen fields of the kind.
-    #[schema(value_type = Object)]
+    #[schema(value_type = HashMap<String, Value>)]
     pub content: Value,
     /// What it was linked to, each with the version that was meant.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<FrozenLink>)]
     pub links: Value,
     /// Records approved with it, such as the entries of a Statement of Applicability.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<FrozenChild>)]
     pub children: Value,
+}
+
+/// What a record was linked to when it was approved.
+#[derive(Serialize, ToSchema)]
+struct FrozenLink {
+    /// How the two hang together; `refers_to` for a field of the record.
+    relation: String,
+    /// The record's field that the link mirrored; null for one made by hand.
+    field: Option<String>,
+    /// Record linked to.
+    to_id: Option<Uuid>,
+    /// Its kind.
+    #[schema(value_type = Option<RecordKind>)]
+    to_kind: Option<String>,
+    /// The version that was meant.
+    to_version: Option<i32>,
+    /// Person referred to.
+    person_id: Option<Uuid>,
+    /// Catalogue linked to.
+    catalog: Option<String>,
+    /// Version of the catalogue.
+    catalog_version: Option<i32>,
+    /// Unit of the catalogue.
+    unit: Option<String>,
+}
+
+/// A record that was approved with another one.
+#[derive(Serialize, ToSchema)]
+struct FrozenChild {
+    /// Its kind.
+    #[schema(value_type = RecordKind)]
+    kind: String,
+    /// Its id.
+    id: Uuid,
+    /// Its human reference.
+    r#ref: String,
+    /// Its title.
+    title: String,
+    /// Its state.
+    #[schema(value_type = RecordState)]
+    status: String,
+    /// The person responsible.
+    owner_id: Option<Uuid>,
+    /// Its fields.
+    #[schema(value_type = HashMap<String, Value>)]
+    content: Value,
+    /// What it was linked to, each with the version that was meant.
+    #[schema(value_type = Vec<FrozenLink>)]
+    links: Vec<Value>,
 }
 
 /// The columns of a summary.
@@ -217,34 +267,35 @@ pub(super) async fn freeze(tx: &mut TenantTx<'_>, entry: &Entry, row: &Row) -> R
 }
 
 /// What a frozen link tells.
-pub(super) fn frozen_link(link: &Link) -> Value {
-    json!({
-        "relation": link.relation,
-        "field": link.field,
-        "to_id": link.to_id,
-        "to_kind": link.to_kind,
-        "to_version": link.to_version,
-        "person_id": link.person_id,
-        "catalog": link.catalog,
-        "catalog_version": link.catalog_version,
-        "unit": link.unit,
-    })
+pub(super) fn frozen_link(link: &Link) -> Result<Value> {
+    let frozen = FrozenLink {
+        relation: link.relation.clone(),
+        field: link.field.clone(),
+        to_id: link.to_id,
+        to_kind: link.to_kind.clone(),
+        to_version: link.to_version,
+        person_id: link.person_id,
+        catalog: link.catalog.clone(),
+        catalog_version: link.catalog_version,
+        unit: link.unit.clone(),
+    };
+    serde_json::to_value(frozen).map_err(Problem::internal)
 }
 
 /// Records that are approved together with another, as they are now, with their links.
 fn frozen_children(children: &[Stored], pinned: &mut HashMap<Uuid, Vec<Value>>) -> Result<Value> {
     let frozen = children.iter().map(|child| {
-        let body: Value = serde_json::from_str(&child.body.0).map_err(Problem::internal)?;
-        Ok(json!({
-            "kind": child.kind,
-            "id": child.id,
-            "ref": child.reference,
-            "title": child.title,
-            "status": child.status,
-            "owner_id": child.owner_id,
-            "content": body,
-            "links": pinned.remove(&child.id).unwrap_or_default(),
-        }))
+        let frozen = FrozenChild {
+            kind: child.kind.clone(),
+            id: child.id,
+            r#ref: child.reference.clone(),
+            title: child.title.clone(),
+            status: child.status.clone(),
+            owner_id: child.owner_id,
+            content: serde_json::from_str(&child.body.0).map_err(Problem::internal)?,
+            links: pinned.remove(&child.id).unwrap_or_default(),
+        };
+        serde_json::to_value(frozen).map_err(Problem::internal)
     });
     frozen.collect()
 }

@@ -14,9 +14,9 @@ use super::routes::{day, page, position};
 use crate::http::cursor::Cursors;
 use crate::http::query::Params;
 use crate::problem::Result;
-use crate::records::{called, visible_ids, whole_ids};
+use crate::records::{RecordKind, called, visible_ids, whole_ids};
 use crate::schema::{deadlines, records};
-use crate::tenancy::{Access, Oversees, TenantTx};
+use crate::tenancy::{Access, Oversees, Role, TenantTx};
 
 /// Days before the due date from which a deadline is due soon.
 const DUE_SOON_DAYS: i64 = 30;
@@ -31,7 +31,7 @@ pub struct DeadlineItem {
     /// The record.
     pub record_id: Uuid,
     /// Kind of the record.
-    #[schema(example = "risk")]
+    #[schema(value_type = RecordKind, example = "risk")]
     pub kind: String,
     /// Reference of the record.
     #[schema(example = "RSK-014")]
@@ -48,6 +48,7 @@ pub struct DeadlineItem {
     /// The person responsible.
     pub person_id: Option<Uuid>,
     /// Roles whose holders are reminded too.
+    #[schema(value_type = Vec<Role>)]
     pub roles: Vec<String>,
     /// How near it is.
     pub state: DueState,

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::open::Open;
 use super::plan::{self, Lead, Step};
 use super::recipients;
+use crate::records::RecordKind;
 use crate::schema::{deadlines, records};
 use crate::tenancy::MemberAccount;
 
@@ -38,7 +39,7 @@ pub struct PreviewItem {
     /// Who would get it.
     pub recipient_id: Uuid,
     /// Kind of the record.
-    #[schema(example = "risk")]
+    #[schema(value_type = RecordKind, example = "risk")]
     pub kind: String,
     /// Reference of the record.
     #[schema(example = "RSK-014")]
@@ -55,7 +56,7 @@ pub struct PreviewItem {
     pub lead_hours: i32,
     /// `responsible`, `nobody_left` (stands in, because nobody responsible can be reached) or
     /// `escalated` (overdue for too long).
-    #[schema(example = "responsible")]
+    #[schema(value_type = recipients::Why, example = "responsible")]
     pub why: String,
 }
 

@@ -3,6 +3,7 @@
 //! stands in, then top management. What is overdue for too long is told to others too.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::open::Open;
@@ -13,7 +14,8 @@ use crate::tenancy::{Holding, MemberAccount, Role, Roles};
 const STAND_INS: [Role; 2] = [Role::AimsManager, Role::TopManagement];
 
 /// Why somebody is reminded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(as = ReminderCause, rename_all = "snake_case")]
 pub(super) enum Why {
     /// It is theirs, or they hold a role that it is of.
     Responsible,

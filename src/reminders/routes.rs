@@ -11,6 +11,7 @@ use futures_util::future::try_join_all;
 use futures_util::try_join;
 use serde::Serialize;
 use serde_json::json;
+use strum::VariantNames;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -21,12 +22,23 @@ use crate::http::cursor::Cursors;
 use crate::http::query::{Params, fault};
 use crate::jobs::QUIET_STAGES;
 use crate::problem::{Problem, Result};
-use crate::records::{Called, Settings, called, whole_ids};
+use crate::records::{Called, RecordKind, Settings, called, whole_ids};
 use crate::schema::{records, reminders, tenants};
 use crate::tenancy::{Access, Oversees, TenantTx, members};
 
-/// States of a reminder.
-const STATES: [&str; 3] = ["planned", "sent", "cancelled"];
+/// Where a reminder of the ledger stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema, strum::EnumString, strum::VariantNames)]
+#[schema(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ReminderState {
+    /// It will go out.
+    Planned,
+    /// It went out.
+    Sent,
+    /// It will not go out.
+    Cancelled,
+}
+
 /// Days ahead that a preview may look.
 const PREVIEW_MOST: i64 = 400;
 /// Days ahead that a preview looks when the client does not say.
@@ -53,7 +65,7 @@ pub struct ReminderItem {
     pub record_id: Uuid,
     /// Kind of the record.
     #[diesel(select_expression = records::kind)]
-    #[schema(example = "risk")]
+    #[schema(value_type = RecordKind, example = "risk")]
     pub kind: String,
     /// Reference of the record.
     #[diesel(select_expression = records::ref_)]
@@ -77,13 +89,13 @@ pub struct ReminderItem {
     pub recipient_id: Uuid,
     /// `responsible`, `nobody_left` (stands in, because nobody responsible can be reached) or
     /// `escalated` (overdue for too long).
-    #[schema(example = "responsible")]
+    #[schema(value_type = crate::reminders::recipients::Why, example = "responsible")]
     pub why: String,
     /// How: `mail`.
     #[schema(example = "mail")]
     pub channel: String,
     /// `planned`, `sent` or `cancelled`.
-    #[schema(example = "sent")]
+    #[schema(value_type = ReminderState, example = "sent")]
     pub state: String,
     /// Why it was cancelled.
     pub reason: Option<String>,
@@ -156,12 +168,14 @@ pub(super) fn position<T: serde::de::DeserializeOwned>(
 
 fn states(params: &mut Params) -> Result<Vec<String>> {
     let Some(wanted) = params.take("state") else {
-        return Ok(STATES.map(str::to_owned).to_vec());
+        let all = ReminderState::VARIANTS.iter();
+        return Ok(all.map(|state| (*state).to_owned()).collect());
     };
     let mut wanted: Vec<String> = wanted.split(',').map(str::to_owned).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    match wanted.iter().all(|state| STATES.contains(&state.as_str())) {
+    let known = |state: &String| state.parse::<ReminderState>().is_ok();
+    match wanted.iter().all(known) {
         true => Ok(wanted),
         false => Err(fault("state", "must be planned, sent or cancelled")),
     }
@@ -197,7 +211,7 @@ async fn as_seen(tx: &mut TenantTx<'_>, items: &mut Vec<PreviewItem>) -> Result<
     operation_id = "list_reminders",
     params(
         ("tenant_id" = Uuid, Path, description = "The tenant"),
-        ("state" = Option<String>, Query, description = "States, separated by commas: planned, sent, cancelled", example = "sent"),
+        ("state" = Option<Vec<ReminderState>>, Query, style = Form, explode = false, description = "In any of these states; one or more, separated by commas"),
         ("limit" = Option<i64>, Query, description = "Items of a page", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "Where the page begins, from `next_cursor`"),
     ),

@@ -8,6 +8,7 @@
 
 mod browser;
 mod builtin_postgres;
+mod clients;
 mod confidential;
 mod contract;
 mod demo;
@@ -16,8 +17,10 @@ mod isolation;
 mod kinds;
 mod reminders;
 mod scenario;
+mod scenario_nonconformity;
 mod scenario_policy;
 mod scenario_soa;
 mod shared_state;
 mod support;
+mod sweeps;
 mod what_is_left;

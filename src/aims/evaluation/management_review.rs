@@ -75,7 +75,7 @@ pub struct ReviewInput {
     pub summary: String,
     /// The tenant's records when this was written: counts by kind and state.
     #[serde(default)]
-    #[schema(read_only, value_type = Object)]
+    #[schema(read_only, value_type = Option<BTreeMap<String, BTreeMap<String, i64>>>)]
     pub snapshot: Option<Value>,
 }
 

@@ -4,6 +4,7 @@ use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::aims::RUNNERS;
 use crate::problem::{Problem, Result};
@@ -86,7 +87,7 @@ impl Kind for Waiver {
     fn example() -> Value {
         json!({
             "title": "Exclusion of A.10.4 while the last customers move",
-            "about": {"kind": "soa_entry", "id": "019416c0-9b1c-7d2e-8f3a-5b6c7d8e9f01"},
+            "about": {"kind": "ai_system", "id": "019416c0-9b1c-7d2e-8f3a-5b6c7d8e9f01"},
             "rule": "SOA-3",
             "reason": "The last two outside users leave in March; nobody new is taken on.",
             "valid_until": "2027-03-31",
@@ -96,6 +97,10 @@ impl Kind for Waiver {
 
 impl Waives for Waiver {
     const GRANTED: WaiverState = WaiverState::Granted;
+
+    fn about(&self) -> Uuid {
+        self.about.id
+    }
 
     fn rule(&self) -> &str {
         &self.rule

@@ -17,6 +17,7 @@ use crate::tenancy::{Caller, Callers};
 
 /// A session of the caller.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
 pub(super) struct SessionView {
     /// Its id.
     #[schema(example = "019abc12-0000-7000-8000-000000000003")]

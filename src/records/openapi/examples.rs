@@ -1,10 +1,13 @@
 //! Examples: a kind's own, and those of what all records have. Each stands once among the
 //! components, under the name of its schema.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::super::entry::Entry;
 use super::super::registry::Registry;
+use super::super::rows::RowEntry;
 use super::super::settings::Settings;
 use super::a;
 
@@ -41,18 +44,12 @@ fn output_example(entry: &Entry) -> Value {
     let mut example = spine_example(entry);
     if let (Value::Object(fields), Value::Object(input)) = (&mut example, input_example(entry)) {
         fields.extend(input);
-        let known = entry.body_schema.get("properties");
-        for (name, schema) in known.and_then(Value::as_object).into_iter().flatten() {
-            fields
-                .entry(name.clone())
-                .or_insert_with(|| silent(entry, schema));
-        }
     }
-    example
+    filled(&entry.components, &entry.body_schema, example)
 }
 
 /// What a field shows that an example says nothing about.
-fn silent(entry: &Entry, schema: &Value) -> Value {
+fn silent(components: &BTreeMap<String, Value>, schema: &Value) -> Value {
     if let Some(known) = schema.get("default").or(schema.get("example")) {
         return known.clone();
     }
@@ -73,16 +70,58 @@ fn silent(entry: &Entry, schema: &Value) -> Value {
         .get("$ref")
         .and_then(Value::as_str)
         .and_then(|target| target.rsplit('/').next())
-        .and_then(|name| entry.components.get(name));
+        .and_then(|name| components.get(name));
     match (target, schema.get("enum").and_then(|values| values.get(0))) {
-        (Some(target), _) => silent(entry, target),
+        (Some(target), _) => silent(components, target),
         (None, Some(first)) => first.clone(),
         _ if is_open || is("null") => Value::Null,
         _ if is("array") => json!([]),
+        _ if is("object") => filled(components, schema, json!({})),
         _ if is("boolean") => json!(false),
         _ if is("integer") || is("number") => json!(1),
         _ => json!(EXAMPLE_ID),
     }
+}
+
+/// An atomic batch, none of which has happened.
+fn taken_back() -> Value {
+    let problem = json!({"type": "https://aims.example/problems/precondition-failed", "title": "The resource has changed", "status": 412, "detail": "The resource is now at another version; read it again.", "instance": null, "request_id": null});
+    json!({"committed": false, "items": [
+        {"status": 424, "record": null, "problem": null},
+        {"status": 412, "record": null, "problem": problem},
+    ]})
+}
+
+/// A record as `fields=id,ref,title,status` shows it.
+fn some_fields(record: &Value) -> Value {
+    ["id", "ref", "title", "status"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), record.get(name)?.clone())))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// An example with every field of its schema.
+fn filled(components: &BTreeMap<String, Value>, schema: &Value, mut example: Value) -> Value {
+    let known = schema.get("properties").and_then(Value::as_object);
+    if let Value::Object(fields) = &mut example {
+        for (name, schema) in known.into_iter().flatten() {
+            fields
+                .entry(name.clone())
+                .or_insert_with(|| silent(components, schema));
+        }
+    }
+    example
+}
+
+/// A page of rows, with what is counted of all of them.
+fn page_of_rows(rows: &RowEntry) -> Value {
+    let row = filled(&rows.components, &rows.schema, rows.example.clone());
+    let mut page = page(&row);
+    if let Some(tally) = &rows.tally {
+        super::set(&mut page, "tally", silent(&rows.components, tally));
+    }
+    page
 }
 
 fn page(example: &Value) -> Value {
@@ -112,12 +151,7 @@ pub(super) fn components(registry: &Registry) -> Map<String, Value> {
     for entry in registry.entries() {
         let name = super::super::kind::pascal(entry.info.name);
         let record = output_example(entry);
-        let outcome = json!({"status": 201, "record": record, "problem": null});
-        add(
-            format!("{name}BatchOutcome"),
-            json!({"committed": true, "items": [outcome]}),
-        );
-        add(format!("{name}Page"), page(&record));
+        add(format!("{name}Page"), page(&some_fields(&record)));
         for part in entry.parts {
             let item = record.pointer(&format!("/{}/0", part.field));
             let item = item.cloned().unwrap_or(json!({}));
@@ -126,10 +160,11 @@ pub(super) fn components(registry: &Registry) -> Map<String, Value> {
             add(part, item);
         }
         for rows in &entry.rows {
-            add(format!("{}Page", rows.schema_name), page(&rows.example));
+            add(format!("{}Page", rows.schema_name), page_of_rows(rows));
         }
         add(name, record);
     }
+    add("BatchOutcome".to_owned(), taken_back());
     add("RowsAdded".to_owned(), json!({"added": 1, "known": 0}));
     let settings = serde_json::to_value(Settings::default()).unwrap_or_default();
     add("Settings".to_owned(), settings);
@@ -171,7 +206,7 @@ fn of_all() -> Vec<(&'static str, Value)> {
         ("RecordVersion", with_content),
         (
             "RecordDeadline",
-            json!({"name": "review", "due_on": "2027-06-28", "set_on": "2027-01-11", "person_id": null, "roles": ["aims_manager"]}),
+            json!({"name": "review", "due_on": "2027-06-28", "due_at": null, "set_on": "2027-01-11", "person_id": null, "roles": ["aims_manager"]}),
         ),
         (
             "FoundRecord",

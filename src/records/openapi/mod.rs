@@ -5,9 +5,10 @@
 //! | `operations.rs`, `parts.rs` | which operations does a kind have for itself? |
 //! | `shared.rs` | which are the same for all kinds? |
 //! | `parameters.rs` | which parameters do they take? |
-//! | `schemas.rs` | what goes in and comes out? |
+//! | `schemas.rs`, `batch.rs` | what goes in and comes out? |
 //! | `examples.rs` | what does it look like? |
 
+mod batch;
 mod examples;
 mod operations;
 mod parameters;
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use self::operations::Describe;
 use self::operations::Of;
-use super::kind::pascal;
+use super::kind::{article, pascal};
 use super::registry::Registry;
 use super::routes::{BASE, Declared, TABLE};
 
@@ -48,8 +49,8 @@ pub fn document(registry: &Registry) -> Value {
     json!({
         "paths": paths,
         "components": {
-            "schemas": schemas(&kinds),
-            "parameters": parameters::components(registry),
+            "schemas": schemas(registry, &kinds),
+            "parameters": parameters::components(registry, &kinds),
             "examples": examples::components(registry),
         },
         "tags": tags,
@@ -96,10 +97,9 @@ fn describe(
     }
 }
 
-fn schemas(kinds: &[Of<'_>]) -> Map<String, Value> {
+fn schemas(registry: &Registry, kinds: &[Of<'_>]) -> Map<String, Value> {
     let mut all = Map::new();
-    let names: Vec<_> = kinds.iter().map(|of| of.entry.info.name).collect();
-    schemas::of_all(&mut all, &names);
+    schemas::of_all(&mut all, registry);
     for of in kinds {
         schemas::of_kind(&mut all, of.entry, &of.name);
         for part in of.entry.parts {
@@ -127,8 +127,7 @@ fn set(value: &mut Value, name: &str, to: Value) {
 
 /// With the article that the first letter asks for: `an AI system`, `a risk`.
 fn a(noun: &str) -> String {
-    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']);
-    format!("{} {noun}", if vowel { "an" } else { "a" })
+    format!("{} {noun}", article(noun))
 }
 
 /// With a capital at the beginning.

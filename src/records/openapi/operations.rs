@@ -8,7 +8,7 @@ use super::super::order::sorts_of;
 use super::super::registry::Registry;
 use super::super::rows::RowEntry;
 use super::super::shaping;
-use super::parameters::{known, list_filters, query, several, uuid};
+use super::parameters::{any_of, known, list_filters, query, several, uuid};
 use super::schemas::{reference, shaped};
 use super::{a, set};
 
@@ -168,7 +168,18 @@ impl Of<'_> {
             .into()
     }
 
-    fn shaping(&self) -> [Value; 2] {
+    /// Name of the component for `fields`.
+    pub(super) fn fields_name(&self) -> String {
+        format!("{}Fields", self.name)
+    }
+
+    /// Name of the component for `expand`.
+    pub(super) fn expand_name(&self) -> String {
+        format!("{}Expand", self.name)
+    }
+
+    /// How records of this kind can be shown.
+    pub(super) fn shaping(&self) -> [Value; 2] {
         let expandable = shaping::expandable(self.entry)
             .into_iter()
             .map(|(name, _)| name);
@@ -228,21 +239,20 @@ impl Of<'_> {
 
     pub(in crate::records) fn list(&self) -> Operation {
         let info = &self.entry.info;
-        let states = self.entry.states.iter().map(|state| (*state).to_owned());
         self.operation(
             format!("list_{}", self.plural()),
             format!("List {}", info.many),
-            info.about,
+            "In pages, filtered and ordered as asked; archived ones only with `archived=true`.",
         )
         .known(&["tenant_id"])
         .with(list_filters())
-        .with([several(
+        .with([any_of(
             "status",
-            states.collect(),
+            &format!("{}State", self.name),
             "In any of these states.",
         )])
         .with([self.sort()])
-        .with(self.shaping())
+        .known(&[&self.fields_name(), &self.expand_name()])
         .with(self.filters())
         .answers("200", "A page of the list.", &format!("{}Page", self.name))
     }
@@ -275,10 +285,11 @@ impl Of<'_> {
         )
         .known(&["tenant_id", "Idempotency-Key"])
         .takes(&["application/json"], &format!("{}Batch", self.name))
-        .answers(
+        .answers_as(
             "200",
             "What became of each operation.",
-            &format!("{}BatchOutcome", self.name),
+            reference("schemas", &format!("{}BatchOutcome", self.name)),
+            "BatchOutcome",
         )
     }
 
@@ -286,10 +297,10 @@ impl Of<'_> {
         self.operation(
             format!("get_{}", self.singular()),
             format!("Read {}", a(self.entry.info.one)),
-            self.entry.info.about,
+            "Whole, or in the form that `fields` and `expand` ask for; such a form has no `ETag`.",
         )
         .known(&["tenant_id", "id", "If-None-Match"])
-        .with(self.shaping())
+        .known(&[&self.fields_name(), &self.expand_name()])
         .answers_as("200", "The record.", shaped(&self.name), &self.name)
         .tagged()
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::order::SORTS;
 use super::super::registry::Registry;
+use super::operations::Of;
 use super::schemas::reference;
 
 pub(super) fn parameter(place: &str, name: &str, schema: Value, about: &str) -> Value {
@@ -16,7 +17,15 @@ pub(super) fn query(name: &str, schema: Value, about: &str) -> Value {
 
 /// One or more of some values, separated by commas.
 pub(super) fn several(name: &str, values: Vec<String>, about: &str) -> Value {
-    let items = json!({"type": "string", "enum": values});
+    listed(name, json!({"type": "string", "enum": values}), about)
+}
+
+/// One or more values of a closed set that is a component.
+pub(super) fn any_of(name: &str, set: &str, about: &str) -> Value {
+    listed(name, reference("schemas", set), about)
+}
+
+fn listed(name: &str, items: Value, about: &str) -> Value {
     let schema = json!({"type": "array", "minItems": 1, "items": items});
     let about = format!("{about} One or more, separated by commas.");
     let mut parameter = query(name, schema, &about);
@@ -49,15 +58,21 @@ pub(super) fn list_filters() -> impl Iterator<Item = Value> {
 }
 
 /// The components, besides those of the whole API.
-pub(super) fn components(registry: &Registry) -> Map<String, Value> {
-    in_paths(registry)
+pub(super) fn components(registry: &Registry, kinds: &[Of<'_>]) -> Map<String, Value> {
+    let mut all: Map<_, _> = in_paths(registry)
         .into_iter()
         .chain(in_queries())
         .filter_map(|parameter| {
             let name = parameter.get("name")?.as_str()?.to_owned();
             Some((name, parameter))
         })
-        .collect()
+        .collect();
+    for of in kinds {
+        let [fields, expand] = of.shaping();
+        all.insert(of.fields_name(), fields);
+        all.insert(of.expand_name(), expand);
+    }
+    all
 }
 
 fn in_paths(registry: &Registry) -> Vec<Value> {

@@ -5,16 +5,19 @@ use serde_json::{Map, Value, json};
 use super::super::comments::{Comment, NewComment};
 use super::super::deadlines::Standing;
 use super::super::entry::Entry;
+use super::super::kind::PERSON;
 use super::super::links::{Link, NewLink};
+use super::super::registry::Registry;
 use super::super::rows::{AT_ONCE, RowEntry, RowsAdded};
 use super::super::settings::Settings;
 use super::super::shares::{NewShare, Share};
 use super::super::trail::AuditEvent;
 use super::super::transitions::{TransitionOption, TransitionRequest};
 use super::super::versions::{Version, VersionSummary};
-use super::super::{shaping, spine};
+use super::super::{closed, shaping, spine};
 use super::examples::input_example;
-use super::{a, set};
+use super::{a, batch, set};
+use crate::http::openapi::SOMETIMES;
 use crate::http::schema;
 
 /// What `$ref` to a component looks like.
@@ -22,7 +25,7 @@ pub(super) fn reference(part: &str, name: &str) -> Value {
     json!({"$ref": format!("#/components/{part}/{name}")})
 }
 
-fn schema_of(name: &str) -> Value {
+pub(super) fn schema_of(name: &str) -> Value {
     reference("schemas", name)
 }
 
@@ -55,14 +58,14 @@ pub(super) fn list_of(name: &str) -> Value {
 }
 
 /// An object whose fields are always there.
-fn object(about: &str, properties: Value) -> Value {
+pub(super) fn object(about: &str, properties: Value) -> Value {
     let names = properties.as_object().into_iter().flat_map(Map::keys);
     let names: Vec<_> = names.cloned().collect();
     json!({"type": "object", "description": about, "required": names, "properties": properties})
 }
 
 /// What is the same for all kinds.
-pub(super) fn of_all(schemas: &mut Map<String, Value>, kinds: &[&str]) {
+pub(super) fn of_all(schemas: &mut Map<String, Value>, registry: &Registry) {
     fn add<T: utoipa::ToSchema>(schemas: &mut Map<String, Value>) {
         let (schema, components) = schema::of::<T>();
         schemas.extend(components);
@@ -82,7 +85,8 @@ pub(super) fn of_all(schemas: &mut Map<String, Value>, kinds: &[&str]) {
     add::<VersionSummary>(schemas);
     add::<TransitionOption>(schemas);
     add::<TransitionRequest>(schemas);
-    schemas.insert("AnyRecord".to_owned(), any_record());
+    schemas.extend(closed::schemas(registry));
+    of_any(schemas);
     schemas.insert("RecordEvent".to_owned(), event());
     let mut settings = schemas.get("Settings").cloned().unwrap_or(json!({}));
     if let Value::Object(keys) = &mut settings {
@@ -102,16 +106,21 @@ pub(super) fn of_all(schemas: &mut Map<String, Value>, kinds: &[&str]) {
         let names: Vec<_> = fields.into_iter().flat_map(Map::keys).cloned().collect();
         set(settings, "required", json!(names));
     }
-    schemas.insert("NewAttachment".to_owned(), json!({
-        "description": "The `id` of a piece of evidence, or the fields of a new one.",
-        "anyOf": [
-            {"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "format": "uuid"}}, "additionalProperties": false},
-            schema_of("EvidenceInput"),
-        ],
+    schemas.insert("KnownEvidence".to_owned(), json!({
+        "type": "object", "description": "A piece of evidence that is there already.",
+        "required": ["id"], "properties": {"id": {"type": "string", "format": "uuid"}}, "additionalProperties": false,
     }));
-    schemas.insert("FoundRecord".to_owned(), found(kinds));
+    schemas.insert(
+        "NewAttachment".to_owned(),
+        json!({
+            "description": "The `id` of a piece of evidence, or the fields of a new one.",
+            "anyOf": [schema_of("KnownEvidence"), schema_of("EvidenceInput")],
+        }),
+    );
+    schemas.insert("FoundRecord".to_owned(), found());
     schemas.insert("ShownPerson".to_owned(), shown_person());
-    schemas.insert("ShownRecord".to_owned(), shown_record(kinds));
+    schemas.insert("ShownRecord".to_owned(), shown_record());
+    schemas.insert("ArchiveRecord".to_owned(), batch::archive());
     for name in [
         "Link",
         "Comment",
@@ -129,11 +138,52 @@ pub(super) fn of_all(schemas: &mut Map<String, Value>, kinds: &[&str]) {
     schemas.insert("TransitionOptionList".to_owned(), options);
 }
 
-fn any_record() -> Value {
-    let about = "A record of any kind: what all have, and the fields of its kind.";
-    let mut schema = spine::output_schema(&json!({}), about);
-    set(&mut schema, "additionalProperties", json!(true));
-    schema
+/// What every record has: all of it, as much of it as was asked for, and with fields of a kind
+/// that is not known.
+fn of_any(schemas: &mut Map<String, Value>) {
+    let mut fields = spine::output_fields();
+    fields.values_mut().for_each(without_default);
+    let required: Vec<_> = fields.keys().cloned().collect();
+    fields.insert("owner".to_owned(), expanded(PERSON));
+    let some = json!({"type": "object", "description": "Of what every record has, the fields that were asked for.", "properties": fields});
+    let mut all = some.clone();
+    set(&mut all, "description", json!("What every record has."));
+    set(&mut all, "required", json!(required));
+    schemas.insert("RecordFields".to_owned(), some);
+    schemas.insert("Record".to_owned(), all);
+    let of_its_kind = json!({
+        "type": "object",
+        "required": ["status"],
+        "properties": {"status": status(schema_of("RecordState"))},
+        "additionalProperties": true,
+    });
+    schemas.insert(
+        "AnyRecord".to_owned(),
+        json!({
+            "description": "A record of any kind: what all have, and the fields of its kind.",
+            "allOf": [schema_of("Record"), of_its_kind],
+        }),
+    );
+}
+
+fn status(states: Value) -> Value {
+    let mut status = states;
+    set(&mut status, "readOnly", json!(true));
+    set(
+        &mut status,
+        "description",
+        json!("Changes only through transitions."),
+    );
+    status
+}
+
+/// What `expand` adds.
+fn expanded(kind: &str) -> Value {
+    let shown = match kind == PERSON {
+        true => schema_of("ShownPerson"),
+        false => schema_of("ShownRecord"),
+    };
+    json!({"oneOf": [{"type": "null"}, shown], "readOnly": true, SOMETIMES: true})
 }
 
 fn event() -> Value {
@@ -148,13 +198,13 @@ fn event() -> Value {
     object("Something that happened to a record.", properties)
 }
 
-fn found(kinds: &[&str]) -> Value {
+fn found() -> Value {
     let properties = json!({
         "id": {"type": "string", "format": "uuid"},
-        "kind": {"type": "string", "enum": kinds},
+        "kind": schema_of("RecordKind"),
         "ref": {"type": "string", "example": "RSK-014"},
         "title": {"type": "string"},
-        "status": {"type": "string"},
+        "status": schema_of("RecordState"),
         "owner_id": {"type": ["string", "null"], "format": "uuid"},
         "updated_at": {"type": "string", "format": "date-time"},
     });
@@ -169,13 +219,13 @@ fn shown_person() -> Value {
     object("A person, shown with `expand`.", properties)
 }
 
-fn shown_record(kinds: &[&str]) -> Value {
+fn shown_record() -> Value {
     let properties = json!({
         "id": {"type": "string", "format": "uuid"},
-        "kind": {"type": "string", "enum": kinds},
+        "kind": schema_of("RecordKind"),
         "ref": {"type": "string"},
         "title": {"type": "string"},
-        "status": {"type": "string"},
+        "status": schema_of("RecordState"),
     });
     object(
         "A record that is referred to, shown with `expand`.",
@@ -192,64 +242,75 @@ pub(super) fn of_rows(schemas: &mut Map<String, Value>, rows: &RowEntry) {
         &rows.tally,
         page.get_mut("properties").and_then(Value::as_object_mut),
     ) {
-        fields.insert("tally".to_owned(), tally.clone());
+        let mut tally = tally.clone();
+        set(&mut tally, SOMETIMES, json!(true));
+        fields.insert("tally".to_owned(), tally);
     }
     schemas.insert(format!("{name}Page"), page);
     let mut input = rows.schema.clone();
     if let Some(fields) = input.get_mut("properties").and_then(Value::as_object_mut) {
         fields.retain(|_, field| field.get("readOnly") != Some(&json!(true)));
     }
-    let many = json!({
+    let (one, many) = (format!("New{name}"), format!("Many{name}"));
+    let items = json!({
         "type": "object", "required": ["items"], "additionalProperties": false,
-        "properties": {"items": {"type": "array", "minItems": 1, "maxItems": AT_ONCE, "items": input.clone()}},
+        "description": "Many at once.",
+        "properties": {"items": {"type": "array", "minItems": 1, "maxItems": AT_ONCE, "items": schema_of(&one)}},
     });
     schemas.insert(
         format!("{name}Input"),
-        json!({"description": format!("One {}, or many.", rows.one), "anyOf": [input, many], "example": rows.example}),
+        json!({"description": format!("One {}, or many.", rows.one), "anyOf": [schema_of(&one), schema_of(&many)], "example": rows.example}),
     );
+    schemas.insert(one, input);
+    schemas.insert(many, items);
     schemas.insert(name.clone(), rows.schema.clone());
 }
 
 /// What one kind has.
 pub(super) fn of_kind(schemas: &mut Map<String, Value>, entry: &Entry, name: &str) {
-    schemas.extend(entry.components.clone());
-    let record = output_schema(entry);
-    let mut fields = record.clone();
-    if let Value::Object(keys) = &mut fields {
-        keys.remove("required");
+    // What components of the whole document are called is not for a kind to say.
+    for (component, schema) in &entry.components {
+        schemas
+            .entry(component.clone())
+            .or_insert_with(|| schema.clone());
     }
-    let about = format!("The fields of {} that were asked for.", a(entry.info.one));
-    set(&mut fields, "description", json!(about));
-    schemas.insert(name.to_owned(), record);
-    schemas.insert(format!("{name}Fields"), fields);
+    let states = json!({"type": "string", "enum": entry.states, "description": format!("State of {}.", a(entry.info.one))});
+    schemas.insert(format!("{name}State"), states);
+    let (own, required) = own_fields(entry, name);
+    let some = json!({
+        "description": format!("The fields of {} that were asked for.", a(entry.info.one)),
+        "allOf": [schema_of("RecordFields"), {"type": "object", "properties": own}],
+    });
+    let all = json!({
+        "description": entry.info.about,
+        "allOf": [schema_of("Record"), {"type": "object", "properties": own, "required": required}],
+    });
+    schemas.insert(name.to_owned(), all);
+    schemas.insert(format!("{name}Fields"), some);
     schemas.insert(format!("{name}Page"), page_of(shaped(name)));
     schemas.insert(format!("{name}Input"), input_schema(entry));
     schemas.insert(format!("{name}Patch"), patch_schema(entry));
-    schemas.insert(format!("{name}Batch"), batch_schema(entry, name));
-    schemas.insert(format!("{name}BatchOutcome"), outcome_schema(name));
+    batch::schemas(schemas, entry, name);
 }
 
-/// A record as it is read, with what `expand` can add.
-fn output_schema(entry: &Entry) -> Value {
-    let mut schema = spine::output_schema(&entry.body_schema, entry.info.about);
-    let Some(Value::Object(fields)) = schema.get_mut("properties") else {
-        return schema;
-    };
-    if let Some(status) = fields.get_mut("status") {
-        set(status, "enum", json!(entry.states));
-    }
-    for field in fields.values_mut() {
-        without_default(field);
-    }
+/// What a record of the kind has besides what every record has, and what of it is always there:
+/// all but what `expand` adds.
+fn own_fields(entry: &Entry, name: &str) -> (Map<String, Value>, Vec<String>) {
+    let of_body = entry.body_schema.get("properties");
+    let mut fields = of_body
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
+    fields.values_mut().for_each(without_default);
+    let state = schema_of(&format!("{name}State"));
+    fields.insert("status".to_owned(), status(state));
+    let required = fields.keys().cloned().collect();
     for (field, kind) in shaping::expandable(entry) {
-        let shown = match kind == super::super::kind::PERSON {
-            true => schema_of("ShownPerson"),
-            false => schema_of("ShownRecord"),
-        };
-        let shown = json!({"oneOf": [{"type": "null"}, shown], "readOnly": true});
-        fields.entry(field).or_insert(shown);
+        if field != "owner" {
+            fields.entry(field).or_insert_with(|| expanded(&kind));
+        }
     }
-    schema
+    (fields, required)
 }
 
 fn without_default(field: &mut Value) {
@@ -263,7 +324,7 @@ fn input_schema(entry: &Entry) -> Value {
     if let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         fields.retain(|_, field| field.get("readOnly") != Some(&json!(true)));
     }
-    let about = format!("A new {}.", entry.info.one);
+    let about = format!("What {} is made from.", a(entry.info.one));
     set(&mut schema, "description", json!(about));
     set(&mut schema, "example", input_example(entry));
     schema
@@ -286,84 +347,4 @@ fn patch_schema(entry: &Entry) -> Value {
     set(&mut schema, "description", json!(about));
     set(&mut schema, "example", json!({"title": "A better title"}));
     schema
-}
-
-fn batch_schema(entry: &Entry, name: &str) -> Value {
-    let operation = |op: &str, about: &str, more: Value| {
-        let mut properties = json!({"op": {"type": "string", "enum": [op]}});
-        let mut required = vec!["op"];
-        if op != "create" {
-            required.extend(["id", "version"]);
-            set(
-                &mut properties,
-                "id",
-                json!({"type": "string", "format": "uuid"}),
-            );
-            let version = json!({"type": "integer", "format": "int32", "description": "The version you read."});
-            set(&mut properties, "version", version);
-        }
-        for (field, schema) in more.as_object().into_iter().flatten() {
-            if field != "reason" {
-                required.push(field);
-            }
-            set(&mut properties, field, schema.clone());
-        }
-        let title = format!("{name}{}", super::super::kind::pascal(op));
-        json!({"type": "object", "title": title, "description": about, "required": required, "properties": properties, "additionalProperties": false})
-    };
-    let states: Vec<_> = entry.states.iter().collect();
-    let operations = [
-        operation(
-            "create",
-            "Makes one.",
-            json!({"body": schema_of(&format!("{name}Input"))}),
-        ),
-        operation(
-            "update",
-            "Changes one.",
-            json!({"body": schema_of(&format!("{name}Patch"))}),
-        ),
-        operation(
-            "transition",
-            "Moves one.",
-            json!({
-                "to": {"type": "string", "enum": states},
-                "reason": {"type": ["string", "null"], "maxLength": 2000},
-            }),
-        ),
-        operation("archive", "Archives one.", json!({})),
-    ];
-    json!({
-        "type": "object",
-        "description": format!("Operations on {}.", entry.info.many),
-        "required": ["operations"],
-        "properties": {
-            "atomic": {"type": "boolean", "default": false, "description": "All or nothing."},
-            "operations": {
-                "type": "array", "minItems": 1, "maxItems": 100,
-                "description": "Done in this order.",
-                "items": {"oneOf": operations},
-            },
-        },
-        "additionalProperties": false,
-        "example": {"operations": [{"op": "create", "body": input_example(entry)}]},
-    })
-}
-
-fn outcome_schema(name: &str) -> Value {
-    let items = object(
-        "What became of one.",
-        json!({
-            "status": {"type": "integer", "description": "HTTP status of the operation; 424 when another one kept it from happening."},
-            "record": {"oneOf": [{"type": "null"}, schema_of(name)]},
-            "problem": {"oneOf": [{"type": "null"}, schema_of("Problem")]},
-        }),
-    );
-    object(
-        "What became of each operation.",
-        json!({
-            "committed": {"type": "boolean", "description": "False when an atomic batch was taken back."},
-            "items": {"type": "array", "items": items},
-        }),
-    )
 }

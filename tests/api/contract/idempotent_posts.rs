@@ -1,4 +1,5 @@
-//! Every POST that takes an `Idempotency-Key` keeps what it promises.
+//! Every POST that takes an `Idempotency-Key` keeps what it promises: it is answered once, and its
+//! `Location` leads to what it made.
 
 use aims::records::Entry;
 use reqwest::Method;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 use super::operations::{Operation, operations};
 use super::problems::assert_problem;
 use super::stage::{Stage, rehearsal};
-use crate::support::actors::{PASSWORD, token_in};
+use crate::support::actors::{PASSWORD, sign_in, token_in};
 use crate::support::{Answer, Client};
 
 /// One request, and another one that could be mistaken for it.
@@ -19,6 +20,8 @@ struct Shot {
     body: Value,
     other: Value,
     effect: Effect,
+    /// Address of the account that it makes, if it is asked for without one.
+    account: Option<String>,
 }
 
 /// How to see what came of it.
@@ -38,6 +41,14 @@ impl Shot {
             .await
     }
 
+    /// Who made it.
+    async fn reader(&self, stage: &Stage<'_>) -> Client {
+        match &self.account {
+            Some(email) => sign_in(stage.app, email, PASSWORD).await.api,
+            None => self.client.clone(),
+        }
+    }
+
     async fn effects(&self, stage: &Stage<'_>) -> i64 {
         match &self.effect {
             // What time makes in the meantime is the system's.
@@ -53,6 +64,18 @@ impl Shot {
                 db.query_one(sql, &[name]).await.unwrap().get(0)
             }
         }
+    }
+}
+
+#[test]
+fn every_post_that_makes_something_takes_a_key() {
+    for operation in operations() {
+        let makes = !operation.spec["responses"]["201"].is_null();
+        assert!(
+            !makes || operation.takes("Idempotency-Key"),
+            "{} makes something: let it take a key, or its Location is tried by no test",
+            operation.id
+        );
     }
 }
 
@@ -86,6 +109,19 @@ async fn judge(stage: &Stage<'_>, what: &str, shot: &Shot) {
     assert_eq!(first.header("idempotency-replayed"), None, "{what}");
     let after = shot.effects(stage).await;
     assert!(after > before, "{what} left no trace");
+    if let Some(location) = first.header("location") {
+        let made = shot.reader(stage).await.get(location, 200).await;
+        let id = &first.json()["id"];
+        assert!(
+            id.is_null() || made["id"] == *id,
+            "{what}: {location} leads to {made}"
+        );
+    }
+    assert_eq!(
+        first.header("location").is_some(),
+        first.status == 201,
+        "{what}"
+    );
 
     for _ in 0..2 {
         let again = shot.fire(&key, &shot.body).await;
@@ -209,6 +245,7 @@ async fn of_record(
         body,
         other,
         effect: Effect::Events(stage.client.id),
+        account: None,
     })
 }
 
@@ -247,10 +284,13 @@ async fn of_feature(stage: &Stage<'_>, operation: &Operation) -> Shot {
     let address = || format!("{}@example.org", Uuid::now_v7().simple());
     let tenant = Effect::Events(stage.client.id);
     let of_firm = Effect::Events(stage.firm.id);
+    let mut account = None;
     let (client, path, body, effect, field, other) = match operation.id.as_str() {
         "create_consultancy" => {
             let name = format!("Firm {}", Uuid::now_v7());
-            let body = json!({"name": name, "owner": {"name": "Signe Dahl", "email": address(), "password": PASSWORD}});
+            let email = address();
+            let body = json!({"name": name, "owner": {"name": "Signe Dahl", "email": email, "password": PASSWORD}});
+            account = Some(email);
             let (path, anonymous) = ("/v1/consultancies".to_owned(), stage.app.anonymous());
             (
                 anonymous,
@@ -330,6 +370,7 @@ async fn of_feature(stage: &Stage<'_>, operation: &Operation) -> Shot {
             stage.approver.api.post(&path, &body, 201).await;
             let token = token_in(&stage.app.link_mailed_to(&email).await);
             let body = json!({"token": token, "name": "Ida Holm", "password": PASSWORD});
+            account = Some(email);
             let path = "/v1/invitations/accept".to_owned();
             (
                 stage.app.anonymous(),
@@ -351,5 +392,6 @@ async fn of_feature(stage: &Stage<'_>, operation: &Operation) -> Shot {
         body,
         other: changed,
         effect,
+        account,
     }
 }

@@ -40,7 +40,20 @@ fn fields(entry: &Entry) -> Map<String, Value> {
         .unwrap();
     let schema =
         &read.spec["responses"]["200"]["content"]["application/json"]["schema"]["anyOf"][0];
-    resolved(schema)["properties"].as_object().unwrap().clone()
+    let mut all = Map::new();
+    for part in resolved(schema)["allOf"].as_array().unwrap() {
+        let part = resolved(part);
+        for (name, field) in part["properties"].as_object().unwrap() {
+            // Bounds may stand in a component.
+            let target = resolved(field);
+            let field = match target.get("maxLength") {
+                Some(_) => target,
+                None => field.clone(),
+            };
+            all.insert(name.clone(), field);
+        }
+    }
+    all
 }
 
 struct Record<'a> {

@@ -6,6 +6,7 @@ mod bad_input;
 mod batch;
 mod crash;
 mod filters;
+mod growth;
 mod idempotency;
 mod idempotent_posts;
 mod lists;
@@ -19,9 +20,10 @@ mod refusals;
 mod roles_snapshot;
 mod schema_file;
 pub mod stage;
+mod truth;
 
 /// Whether committed files are to be written anew.
 #[expect(clippy::disallowed_methods, reason = "no setting of the program")]
-fn is_update() -> bool {
+pub fn is_update() -> bool {
     std::env::var("UPDATE").is_ok_and(|value| value == "1")
 }

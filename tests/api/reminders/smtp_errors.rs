@@ -166,7 +166,7 @@ async fn no_text_becomes_a_header_or_a_command() {
         "x>, Eve <eve@example.org",
         "x\u{2028}Bcc: all@example.org\u{85}Bcc: all@example.org\u{b}\u{c}",
         ".",
-        &format!("ä{}", "\r\n Bcc: all@example.org".repeat(20)),
+        &format!("ä{}", "\r\n Bcc: all@example.org".repeat(8)),
     ];
     for (evil, day) in corpus.iter().zip(2..) {
         let due_on = format!("2027-02-{day:02}");

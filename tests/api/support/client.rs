@@ -6,6 +6,8 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use super::documented;
+
 /// What any answer may take: a year of reminders on a busy machine, but not for ever.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -75,7 +77,7 @@ impl Client {
         self.token.as_deref()
     }
 
-    /// Sends anything.
+    /// Sends anything. An answer that the document does not tell fails the test.
     pub async fn send(
         &self,
         method: Method,
@@ -83,7 +85,9 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Answer {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self
+            .http
+            .request(method.clone(), format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -100,11 +104,13 @@ impl Client {
             request = request.body(body);
         }
         let response = request.send().await.unwrap();
-        Answer {
+        let answer = Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             text: response.text().await.unwrap(),
-        }
+        };
+        documented::check(&method, path, &answer);
+        answer
     }
 
     pub async fn get(&self, path: &str, status: u16) -> Value {

@@ -3,6 +3,7 @@
 
 pub mod actors;
 pub mod client;
+mod documented;
 mod ending;
 pub mod server;
 
