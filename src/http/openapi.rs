@@ -266,7 +266,8 @@ impl Route<'_> {
             }
         }
         let mut headers = ALWAYS.to_vec();
-        let tagged = operation.remove("x-etag") == Some(json!(true)) || self.is_versioned(operation);
+        let tagged =
+            operation.remove("x-etag") == Some(json!(true)) || self.is_versioned(operation);
         if tagged {
             headers.push("ETag");
         }

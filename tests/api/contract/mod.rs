@@ -20,6 +20,7 @@ mod refusals;
 mod roles_snapshot;
 mod schema_file;
 pub mod stage;
+mod tags;
 mod truth;
 
 /// Whether committed files are to be written anew.

@@ -174,7 +174,8 @@ fn every_object_has_a_shape() {
         ];
         let is_shaped = keys.iter().any(|key| schema.get(*key).is_some());
         // Any further field of any form is a shape.
-        let is_empty = schema.as_object().is_some_and(Map::is_empty) && !at.ends_with("additionalProperties");
+        let is_empty =
+            schema.as_object().is_some_and(Map::is_empty) && !at.ends_with("additionalProperties");
         ((is_object && !is_shaped) || is_empty).then(|| "say what is in it".to_owned())
     });
 
@@ -206,10 +207,9 @@ fn closed_sets_are_told_wherever_they_stand() {
                 Some(items) => items,
                 None => property,
             };
-            if CLOSED.contains(&name.as_str()) && items["type"] == "string" {
-                if items.get("enum").is_none() {
-                    found.push(format!("{at}/{name}"));
-                }
+            let is_open = items["type"] == "string" && items.get("enum").is_none();
+            if CLOSED.contains(&name.as_str()) && is_open {
+                found.push(format!("{at}/{name}"));
             }
         }
     });
