@@ -49,6 +49,8 @@ pub fn kinds() -> Registry {
         .with_rows::<evaluation::analysis::Analysis>()
         .with::<evaluation::management_review::ManagementReview>()
         .with::<support::evidence::Evidence>()
+        .with::<improvement::nonconformity::Nonconformity>()
+        .with::<improvement::corrective_action::CorrectiveAction>()
         .with::<improvement::task::Task>()
         .with::<improvement::waiver::Waiver>()
         .waived_by::<improvement::waiver::Waiver>()

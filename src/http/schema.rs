@@ -147,8 +147,30 @@ pub fn spell_out(value: &mut Value) {
 
 fn to_json(schema: &impl serde::Serialize) -> Value {
     let mut schema = serde_json::to_value(schema).unwrap_or(Value::Bool(false));
+    lift_read_only(&mut schema);
     spell_out(&mut schema);
     schema
+}
+
+/// A list that is read-only gets the word on its items, which would let clients write the list:
+/// it is meant for the list.
+fn lift_read_only(schema: &mut Value) {
+    match schema {
+        Value::Array(parts) => parts.iter_mut().for_each(lift_read_only),
+        Value::Object(keys) => {
+            keys.values_mut().for_each(lift_read_only);
+            let is_list = match keys.get("type") {
+                Some(Value::Array(types)) => types.contains(&json!("array")),
+                Some(one) => one == "array",
+                None => false,
+            };
+            let items = keys.get_mut("items").filter(|_| is_list);
+            if let Some(word) = items.and_then(|items| items.as_object_mut()?.remove("readOnly")) {
+                keys.insert("readOnly".to_owned(), word);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn compile(document: &Value) -> Result<Validator, String> {

@@ -228,6 +228,7 @@ impl<W: Waives> Waivers for WaiversOf<W> {
                 .await?;
             Ok(granted
                 .into_iter()
+                .filter(|waiver| waiver.body.about() == record)
                 .filter(|waiver| today <= waiver.body.valid_until())
                 .map(|waiver| (waiver.id, waiver.body.rule().to_owned()))
                 .collect())

@@ -14,7 +14,7 @@ use super::store::{self, Loaded};
 use super::transitions::{self, not_from_here};
 use super::{Lives, State, parents, references, rights};
 use crate::problem::{Problem, Result};
-use crate::tenancy::TenantTx;
+use crate::tenancy::{TenantTx, holders_among};
 
 /// Why something follows: the record it comes from, and a sentence.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl Cause {
 pub struct New<K> {
     /// Its title; longer ones are cut.
     pub title: String,
-    /// The person responsible.
+    /// The person responsible; nobody once they have left.
     pub owner_id: Option<Uuid>,
     /// Its fields.
     pub body: K,
@@ -70,11 +70,12 @@ pub async fn spawn<K: Kind>(
     cause: &Cause,
 ) -> Result<Record<K>> {
     let entry = entry_of::<K>()?;
+    let owner_id = holders_among(tx, new.owner_id.as_slice()).await?.pop();
     let mut input = serde_json::to_value(&new.body).map_err(Problem::internal)?;
     if let Value::Object(fields) = &mut input {
         let title: String = new.title.chars().take(TITLE_LIMIT).collect();
         fields.insert("title".to_owned(), json!(title));
-        fields.insert("owner_id".to_owned(), json!(new.owner_id));
+        fields.insert("owner_id".to_owned(), json!(owner_id));
     }
     let cause = Some(cause.0.clone());
     let made = tx.as_system(async |tx| store::insert(tx, entry, input, cause).await);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::behaviour::typed;
 use super::entry::Entry;
-use super::kind::{Kind, Record};
+use super::kind::{Kind, Record, UnitRef};
 use super::registry::entry_of;
 use super::row::Stored;
 use super::session::Session;
@@ -18,10 +18,11 @@ use crate::problem::{Problem, Result};
 use crate::schema::{links, records};
 use crate::tenancy::TenantTx;
 
-/// Live records of a kind. `find::<RiskTreatment>().about(risk.id).in_states(&[Effective])`.
+/// Live records of a kind. `find::<RiskTreatment>().whose("risk_id", risk.id).in_states(&[Effective])`.
 #[derive(Clone, Debug)]
 pub struct Find<K> {
-    about: Vec<Uuid>,
+    about: Vec<(Option<&'static str>, Uuid)>,
+    on: Vec<(&'static str, UnitRef)>,
     states: Vec<&'static str>,
     facets: Vec<(&'static str, String)>,
     owner: Option<Uuid>,
@@ -33,6 +34,7 @@ pub struct Find<K> {
 pub fn find<K: Kind>() -> Find<K> {
     Find {
         about: Vec::new(),
+        on: Vec::new(),
         states: Vec::new(),
         facets: Vec::new(),
         owner: None,
@@ -47,7 +49,22 @@ impl<K: Kind> Find<K> {
     /// Those that refer to this record, in whatever field or link.
     #[must_use]
     pub fn about(mut self, id: Uuid) -> Self {
-        self.about.push(id);
+        self.about.push((None, id));
+        self
+    }
+
+    /// Those that refer to this record in a field: what somebody linked to it by hand, or names
+    /// it elsewhere, does not count.
+    #[must_use]
+    pub fn whose(mut self, field: &'static str, id: Uuid) -> Self {
+        self.about.push((Some(field), id));
+        self
+    }
+
+    /// Those that name this unit of a catalogue in a field.
+    #[must_use]
+    pub fn on(mut self, field: &'static str, unit: &UnitRef) -> Self {
+        self.on.push((field, unit.clone()));
         self
     }
 
@@ -85,13 +102,28 @@ impl<K: Kind> Find<K> {
             .filter(records::tenant_id.eq(tenant))
             .filter(records::kind.eq(entry.info.name))
             .filter(records::archived_at.is_null());
-        for id in &self.about {
+        for (field, id) in &self.about {
             let about = links::table
                 .filter(links::tenant_id.eq(tenant))
                 .filter(links::to_id.eq(*id))
+                .filter(links::from_kind.eq(entry.info.name));
+            query = match field {
+                None => query.filter(records::id.eq_any(about.select(links::from_id))),
+                Some(field) => {
+                    let about = about.filter(links::field.eq(format!("/{field}")));
+                    query.filter(records::id.eq_any(about.select(links::from_id)))
+                }
+            };
+        }
+        for (field, UnitRef { catalog, unit }) in &self.on {
+            let on = links::table
+                .filter(links::tenant_id.eq(tenant))
+                .filter(links::catalog.eq(catalog.clone()))
+                .filter(links::unit.eq(unit.clone()))
                 .filter(links::from_kind.eq(entry.info.name))
+                .filter(links::field.eq(format!("/{field}")))
                 .select(links::from_id);
-            query = query.filter(records::id.eq_any(about));
+            query = query.filter(records::id.eq_any(on));
         }
         if !self.states.is_empty() {
             query = query.filter(records::status.eq_any(self.states.clone()));

@@ -15,6 +15,8 @@ use crate::tenancy::TenantTx;
 pub trait Waives: Kind {
     /// The state in which it is granted.
     const GRANTED: Self::State;
+    /// The record for which the rule is let pass; one linked to the waiver by hand is not.
+    fn about(&self) -> Uuid;
     /// Id of the rule, such as `SOA-3`.
     fn rule(&self) -> &str;
     /// Last civil date it holds.

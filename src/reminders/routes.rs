@@ -89,7 +89,7 @@ pub struct ReminderItem {
     pub recipient_id: Uuid,
     /// `responsible`, `nobody_left` (stands in, because nobody responsible can be reached) or
     /// `escalated` (overdue for too long).
-    #[schema(value_type = super::recipients::Why, example = "responsible")]
+    #[schema(value_type = crate::reminders::recipients::Why, example = "responsible")]
     pub why: String,
     /// How: `mail`.
     #[schema(example = "mail")]

@@ -4,6 +4,7 @@ use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::aims::RUNNERS;
 use crate::problem::{Problem, Result};
@@ -96,6 +97,10 @@ impl Kind for Waiver {
 
 impl Waives for Waiver {
     const GRANTED: WaiverState = WaiverState::Granted;
+
+    fn about(&self) -> Uuid {
+        self.about.id
+    }
 
     fn rule(&self) -> &str {
         &self.rule

@@ -298,7 +298,7 @@ async fn has_owner(risk: &Record<Risk>, _tx: &mut TenantTx<'_>) -> Guarded {
 
 async fn has_effective_treatment(risk: &Record<Risk>, tx: &mut TenantTx<'_>) -> Guarded {
     let met = risk.body.treatment_option == Some(TreatmentOption::Retain)
-        || find::<RiskTreatment>().about(risk.id).in_states(&[TreatmentState::Effective]).exists(tx).await?;
+        || find::<RiskTreatment>().whose("risk_id", risk.id).in_states(&[TreatmentState::Effective]).exists(tx).await?;
     Unmet::unless(met, "", "A treated risk needs an effective treatment (or the option retain).")
 }
 
@@ -311,7 +311,7 @@ async fn is_accepted(risk: &Record<Risk>, tx: &mut TenantTx<'_>) -> Guarded {
 async fn has_valid_acceptance(risk: &Record<Risk>, tx: &mut TenantTx<'_>) -> Result<bool> {
     let today = tx.today()?;
     let left = risk.body.left().and_then(|rating| rating.level);
-    let accepted = find::<ResidualAcceptance>().about(risk.id).in_states(&[AcceptanceState::Accepted]).load(tx).await?;
+    let accepted = find::<ResidualAcceptance>().whose("risk_id", risk.id).in_states(&[AcceptanceState::Accepted]).load(tx).await?;
     Ok(left.is_some()
         && accepted.iter().any(|acceptance| acceptance.body.valid_until >= today && acceptance.body.level >= left))
 }

@@ -25,6 +25,6 @@ mod truth;
 
 /// Whether committed files are to be written anew.
 #[expect(clippy::disallowed_methods, reason = "no setting of the program")]
-fn is_update() -> bool {
+pub fn is_update() -> bool {
     std::env::var("UPDATE").is_ok_and(|value| value == "1")
 }

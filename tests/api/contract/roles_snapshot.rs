@@ -31,41 +31,11 @@ fn the_committed_role_table_is_that_of_the_program() {
     );
 }
 
-/// Somebody with exactly this role.
-async fn holder(stage: &Stage<'_>, role: Role) -> Person {
-    let name = role.as_str().replace('_', " ");
-    match role {
-        Role::Lead | Role::Consultant => {
-            let person = stage.firm.hire(&name, role.as_str()).await;
-            stage
-                .firm
-                .assign(&person, &stage.client, role.as_str())
-                .await;
-            person
-        }
-        Role::ExternalAuditor => {
-            let until = Some("2027-12-31");
-            let roles = [role.as_str()];
-            stage
-                .client
-                .staff_by(&stage.approver, &name, &roles, until)
-                .await
-        }
-        _ => {
-            let roles = [role.as_str()];
-            stage
-                .client
-                .staff_by(&stage.approver, &name, &roles, None)
-                .await
-        }
-    }
-}
-
 #[actix_web::test]
 async fn over_http_each_role_does_what_the_table_says_and_nothing_else() {
     let stage = Stage::set(rehearsal().await).await;
     for role in Role::ALL {
-        let person = holder(&stage, *role).await;
+        let person = stage.holder(*role).await;
         for entry in kinds().entries() {
             judge(&stage, &person, *role, entry).await;
         }
@@ -146,7 +116,7 @@ async fn a_transition_of_somebody_elses_role_is_refused() {
     let stage = Stage::set(rehearsal().await).await;
     let mut people = Vec::new();
     for role in Role::ALL {
-        people.push((*role, holder(&stage, *role).await));
+        people.push((*role, stage.holder(*role).await));
     }
     for entry in kinds().entries() {
         let record = stage.make(entry).await;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use aims::app::kinds;
 use aims::records::{ANY, Entry, PERSON, REFERS_TO, UNIT};
+use aims::tenancy::Role;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use reqwest::Method;
@@ -15,9 +16,9 @@ use crate::support::actors::id_in;
 use crate::support::{App, Client, Firm, Person, Setup, TenantWorld};
 
 /// The day on which the examples of the documentation fit together.
-const DAY_OF_THE_EXAMPLES: &str = "2027-03-15T08:00:00Z";
+pub const DAY_OF_THE_EXAMPLES: &str = "2027-03-15T08:00:00Z";
 /// Roles of the person who writes records.
-const AUTHOR: &[&str] = &[
+pub const AUTHOR: &[&str] = &[
     "aims_manager",
     "system_owner",
     "risk_owner",
@@ -63,12 +64,21 @@ pub struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// A firm, its client, and the two of the client.
     pub async fn set(app: &'a App) -> Stage<'a> {
+        Stage::set_in(app, "Europe/Amsterdam", AUTHOR).await
+    }
+
+    /// The same in a time zone, with the roles of the author.
+    pub async fn set_in(app: &'a App, zone: &str, author_roles: &[&str]) -> Stage<'a> {
         let firm = Firm::sign_up(app, "Fjordlys Advisory").await;
-        let client = firm.client("Aurelia Lending B.V.").await;
-        let author = client.staff("Mara Visser", AUTHOR).await;
-        let approver = client
-            .staff("Ana Gomez", &["top_management", "risk_owner"])
-            .await;
+        let client = firm.client_in("Aurelia Lending B.V.", zone).await;
+        let author = client.staff("Mara Visser", author_roles).await;
+        // Only top management names top management, once there is one.
+        let inviter = match author_roles.contains(&"top_management") {
+            true => &author,
+            false => &client.firm_owner,
+        };
+        let roles = ["top_management", "risk_owner"];
+        let approver = client.staff_by(inviter, "Ana Gomez", &roles, None).await;
         Stage {
             app,
             firm,
@@ -100,10 +110,7 @@ impl<'a> Stage<'a> {
                         let other = kinds().by_name("ai_system").unwrap();
                         json!({"kind": "ai_system", "id": self.make(other).await["id"]})
                     }
-                    kind => {
-                        let other = kinds().by_name(kind).unwrap();
-                        self.make(other).await["id"].clone()
-                    }
+                    kind => self.one_of(kinds().by_name(kind).unwrap()).await["id"].clone(),
                 };
                 *input.pointer_mut(&pointer).unwrap() = known;
             }
@@ -119,6 +126,19 @@ impl<'a> Stage<'a> {
         self.author.api.post(&self.list(entry), &input, 201).await
     }
 
+    /// A record to refer to: the one that there is, where there is only one, else a new one.
+    async fn one_of(&self, entry: &'static Entry) -> Value {
+        if entry.one_for.is_some() {
+            let list = self.author.api.get(&self.list(entry), 200).await;
+            let mut items = list["items"].as_array().unwrap().iter();
+            let is_draft = |one: &&Value| one["status"] == entry.start && one["in_force"].is_null();
+            if let Some(draft) = items.find(is_draft) {
+                return draft.clone();
+            }
+        }
+        self.make(entry).await
+    }
+
     /// Puts away what keeps another record of a kind from being made, of which there is one.
     pub async fn clear(&self, entry: &'static Entry) {
         if entry.one_for.is_none() {
@@ -127,13 +147,36 @@ impl<'a> Stage<'a> {
         let list = self.author.api.get(&self.list(entry), 200).await;
         for record in list["items"].as_array().unwrap() {
             let at = self.at(entry, record);
-            let status = record["status"].as_str().unwrap();
-            if status != entry.start && !entry.is_end(status) {
+            let ends = entry.moves.iter().find(|known| {
+                let leaves = record["status"] == known.from;
+                leaves && known.flags.withdraws && known.by.has(Role::TopManagement)
+            });
+            let is_untouched = record["status"] == entry.start && record["in_force"].is_null();
+            if let Some(known) = ends.filter(|_| !is_untouched) {
                 let api = &self.approver.api;
-                api.transition(&at, "withdrawn", Some("Not needed."), 200)
+                api.transition(&at, known.to, Some("Not needed."), 200)
                     .await;
             }
             self.author.api.delete(&at, 204).await;
+        }
+    }
+
+    /// Somebody with exactly this role.
+    pub async fn holder(&self, role: Role) -> Person {
+        let name = role.as_str().replace('_', " ");
+        match role {
+            Role::Lead | Role::Consultant => {
+                let person = self.firm.hire(&name, role.as_str()).await;
+                self.firm.assign(&person, &self.client, role.as_str()).await;
+                person
+            }
+            _ => {
+                let until = (role == Role::ExternalAuditor).then_some("2027-12-31");
+                let roles = [role.as_str()];
+                self.client
+                    .staff_by(&self.approver, &name, &roles, until)
+                    .await
+            }
         }
     }
 

@@ -1,10 +1,11 @@
 //! One file for each kind of record: its states, rules, roles and deadlines, over HTTP.
 
-automod::dir!("tests/api/kinds");
+automod::dir!(pub "tests/api/kinds");
 
 use serde_json::{Value, json};
 
 use crate::support::{App, Firm, Person, TenantWorld, app};
+pub use nonconformity::Year;
 
 /// A client organisation with everybody who matters.
 pub struct World {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{example, world};
+use super::{example, in_days, world};
 
 #[actix_web::test]
 async fn a_risk_is_rated_by_approved_criteria_only() {
@@ -82,6 +82,39 @@ async fn a_treated_risk_that_is_rated_above_what_was_accepted_is_analysed_again(
     assert_eq!(history["items"][0]["action"], "moved");
     assert_eq!(history["items"][0]["actor_id"], json!(null), "it follows by itself");
     assert_eq!(history["items"][0]["data"]["cause"]["id"], json!(risk.rsplit('/').next()));
+}
+
+#[actix_web::test]
+async fn what_treats_or_accepts_a_neighbour_counts_for_nothing_even_when_it_is_linked() {
+    let world = world("Neighbours").await;
+    let (neighbour, treatment) = world.treated_risk().await;
+    let rated = json!({"inherent": {"likelihood": 3, "consequence": 5}, "owner_id": world.risk_owner.id});
+    let risk = world.make(&world.consultant, "risks", example("risk")).await;
+    world.consultant.api.patch(&risk, &rated, 200).await;
+    let link = json!({"relation": "mitigates", "to": {"kind": "risk", "id": risk.rsplit('/').next()}});
+    let mut of_neighbour = example("residual_acceptance");
+    of_neighbour["risk_id"] = json!(neighbour.rsplit('/').next());
+    of_neighbour["valid_until"] = json!(in_days(100));
+    let acceptance = world.make(&world.consultant, "residual-acceptances", of_neighbour).await;
+    world.consultant.api.post(&format!("{acceptance}/links"), &link, 201).await;
+    world.top.api.transition(&acceptance, "accepted", None, 200).await;
+    let mut second = example("risk_treatment");
+    second["risk_id"] = json!(neighbour.rsplit('/').next());
+    let second = world.make(&world.consultant, "risk-treatments", second).await;
+    world.consultant.api.post(&format!("{second}/links"), &link, 201).await;
+    world.risk_owner.api.transition(&second, "approved", None, 200).await;
+    world.manager.api.patch(&second, &json!({"effectiveness_result": "0.86"}), 200).await;
+    for state in ["in_progress", "implemented", "effective"] {
+        world.risk_owner.api.transition(&second, state, None, 200).await;
+    }
+    for state in ["analysed", "evaluated", "treating"] {
+        world.consultant.api.transition(&risk, state, None, 200).await;
+    }
+
+    let refused = world.risk_owner.api.transition(&risk, "treated", None, 422).await;
+
+    assert_eq!(refused["rule"], "RSK-2");
+    assert_eq!(refused["errors"].as_array().unwrap().len(), 2, "{treatment} is of the neighbour: {refused}");
 }
 
 #[actix_web::test]

@@ -43,6 +43,8 @@ async fn a_granted_waiver_lets_its_rule_pass_for_its_record_and_the_event_names_
     waiver["rule"] = json!("GEN-3");
     waiver["valid_until"] = json!(in_days(30));
     let waiver = world.make(&world.consultant, "waivers", waiver).await;
+    let link = json!({"relation": "relates_to", "to": {"kind": "evidence", "id": other.rsplit('/').next()}});
+    world.consultant.api.post(&format!("{waiver}/links"), &link, 201).await;
     world.manager.api.transition(&path, "accepted", None, 422).await;
     world.manager.api.transition(&waiver, "granted", None, 200).await;
 

@@ -104,8 +104,12 @@ impl<'a> Firm<'a> {
 
     /// A client organisation of the firm.
     pub async fn client(&self, name: &str) -> TenantWorld<'a> {
-        let body =
-            json!({"consultancy_id": self.id, "name": name, "time_zone": "Europe/Amsterdam"});
+        self.client_in(name, "Europe/Amsterdam").await
+    }
+
+    /// A client organisation in a time zone.
+    pub async fn client_in(&self, name: &str, zone: &str) -> TenantWorld<'a> {
+        let body = json!({"consultancy_id": self.id, "name": name, "time_zone": zone});
         let made = self.owner.api.post("/v1/tenants", &body, 201).await;
         let id = id_in(&made, "id");
         TenantWorld {

@@ -1,5 +1,5 @@
-//! The run ends when it is told to, whatever the servers in it make of the signal, and leaves no
-//! PostgreSQL behind.
+//! A run ends when it is told to: the servers in it leave the signals of the process alone. It
+//! leaves no PostgreSQL behind.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -8,31 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::server::{Setup, folder};
 
 /// What the end of a run may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A server that starts takes the signals of the whole process; from then on nobody would end it.
-pub fn obey_signals() {
-    thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate()).unwrap();
-            let mut interrupt = signal(SignalKind::interrupt()).unwrap();
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        });
-        std::process::exit(143);
-    });
-}
 
 /// A run of its own; killed when it is dropped.
 struct Run(Child);
@@ -47,7 +27,8 @@ impl Drop for Run {
 #[actix_web::test]
 #[ignore = "the run that is ended by the test below"]
 async fn a_run_that_would_go_on_for_ever() {
-    let _app = Setup::named("ending").start();
+    let app = Setup::named("ending").start();
+    app.anonymous().get("/livez", 200).await;
     let postmaster = folder("").join("../postgres/data/postmaster.pid");
     let postmaster = std::fs::read_to_string(postmaster).unwrap();
     println!("PostgreSQL is {}", postmaster.lines().next().unwrap());

@@ -21,7 +21,6 @@ pub fn postgres() -> &'static Cluster {
     CLUSTER.get_or_init(|| {
         let runs = std::env::temp_dir().join("aims-tests");
         sweep(&runs);
-        super::ending::obey_signals();
         Cluster::start(&Settings {
             root: runs.join(std::process::id().to_string()),
             durability: Durability::Throwaway,
