@@ -408,7 +408,6 @@ fn features(cfg: &mut ServiceConfig<'_>) {
 #[derive(serde::Serialize, utoipa::ToSchema)]
 struct Readiness {
     /// Nothing else is told.
-    #[schema(example = "ready")]
     status: Ready,
 }
 
@@ -427,7 +426,7 @@ enum Ready {
 #[utoipa::path(
     tag = "Health",
     operation_id = "get_readiness",
-    responses((status = 200, description = "Ready.", body = Readiness)),
+    responses((status = 200, description = "Ready.", body = Readiness, example = json!({"status": "ready"}))),
     security(())
 )]
 #[get("/readyz")]

@@ -28,7 +28,9 @@ fn statuses(doc: &Value, path: &str, method: &str) -> Vec<String> {
 fn operations_get_the_errors_they_can_give() {
     let doc = finish(raw(), "http://127.0.0.1:8042").unwrap();
 
-    let read = ["200", "304", "400", "401", "403", "404", "429", "500", "503"];
+    let read = [
+        "200", "304", "400", "401", "403", "404", "429", "500", "503",
+    ];
     assert_eq!(statuses(&doc, "/v1/risks/{id}", "get"), read);
     let edit = [
         "200", "400", "401", "403", "404", "408", "409", "412", "413", "415", "422", "428", "429",

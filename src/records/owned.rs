@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::closed::RecordKind;
 use super::registry::registry;
 use super::session::Session;
 use super::visibility::whole_ids;
@@ -34,7 +35,7 @@ pub struct Owned {
 #[diesel(table_name = records, check_for_backend(Pg))]
 pub struct OwnedRecord {
     /// Its kind.
-    #[schema(example = "risk")]
+    #[schema(value_type = RecordKind, example = "risk")]
     pub kind: String,
     /// Its id.
     #[schema(example = "019abc12-0000-7000-8000-000000000014")]

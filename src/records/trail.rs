@@ -37,7 +37,7 @@ pub struct AuditEvent {
     /// The request that did it.
     pub request_id: Option<String>,
     /// What changed, before and after; of a refusal, the rule and what was tried.
-    #[schema(value_type = Object)]
+    #[schema(value_type = HashMap<String, Value>)]
     pub data: Value,
     /// SHA-256 of the event before it.
     #[schema(min_length = 64, max_length = 64)]

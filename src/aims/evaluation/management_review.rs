@@ -1,5 +1,7 @@
 //! Management reviews (clause 9.3): inputs, attendance, decisions, approved minutes.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -75,9 +77,13 @@ pub struct ReviewInput {
     pub summary: String,
     /// The tenant's records when this was written: counts by kind and state.
     #[serde(default)]
-    #[schema(read_only, value_type = Option<BTreeMap<String, BTreeMap<String, i64>>>)]
+    #[schema(read_only, value_type = Option<RecordCounts>)]
     pub snapshot: Option<Value>,
 }
+
+/// Records of the tenant, counted by kind and state.
+#[derive(ToSchema)]
+pub struct RecordCounts(pub BTreeMap<String, BTreeMap<String, i64>>);
 
 /// Inputs of clause 9.3.2, and those a tenant may add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::openapi::RefOr;
+use utoipa::openapi::{Ref as Named, RefOr};
 use utoipa::openapi::schema::{ArrayBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
@@ -68,14 +68,18 @@ impl PartialSchema for ReviewCauses {
     fn schema() -> RefOr<Schema> {
         ArrayBuilder::new()
             .description(Some("What has changed since the statement was reviewed, oldest first."))
-            .items(ReviewCause::schema())
+            .items(Named::from_schema_name(ReviewCause::name()))
             .max_items(Some(MOST_CAUSES))
             .build()
             .into()
     }
 }
 
-impl ToSchema for ReviewCauses {}
+impl ToSchema for ReviewCauses {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((ReviewCause::name().into_owned(), ReviewCause::schema()));
+    }
+}
 
 impl ReviewCauses {
     /// Remembers one more; of a record that is remembered and not reviewed yet, nothing is added.

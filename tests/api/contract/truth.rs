@@ -17,6 +17,9 @@ const CLOSED: [&str; 9] = [
     "role", "roles", "stage", "service", "state", "status", "kind", "to_kind", "why",
 ];
 
+/// Fields of that name that are no closed set: not only records have events and causes.
+const OPEN: [&str; 2] = ["AuditEvent/kind", "ReviewCause/kind"];
+
 /// Visits every schema of a document, with its place.
 fn each_schema(document: &Value, visit: &mut dyn FnMut(&str, &Value)) {
     fn inside(at: &str, schema: &Value, visit: &mut dyn FnMut(&str, &Value)) {
@@ -208,8 +211,9 @@ fn closed_sets_are_told_wherever_they_stand() {
                 None => property,
             };
             let is_open = items["type"] == "string" && items.get("enum").is_none();
-            if CLOSED.contains(&name.as_str()) && is_open {
-                found.push(format!("{at}/{name}"));
+            let at = format!("{at}/{name}");
+            if CLOSED.contains(&name.as_str()) && is_open && !OPEN.contains(&at.as_str()) {
+                found.push(at);
             }
         }
     });
@@ -329,13 +333,14 @@ fn sentences_have_the_right_article() {
     texts(published(), &mut all);
     for text in all {
         let words: Vec<&str> = text.split_whitespace().collect();
-        for pair in words.windows(2) {
+        for (place, pair) in words.windows(2).enumerate() {
+            // In the middle of a sentence a capital A is a name, such as that of an annex.
+            let begins = place == 0 || words[place - 1].ends_with(['.', ':']);
+            let is_article = pair[0] == "a" || (pair[0] == "A" && begins);
             let vowel = pair[1].starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']);
-            let one = ["one", "once", "One"]
-                .iter()
-                .any(|word| pair[1].starts_with(word));
+            let one = ["one", "once"].iter().any(|word| pair[1].starts_with(word));
             assert!(
-                !["a", "A"].contains(&pair[0]) || !vowel || one,
+                !is_article || !vowel || one,
                 "“{} {}” in: {text}",
                 pair[0],
                 pair[1]
