@@ -21,17 +21,29 @@ pub enum Guard {
     Meet(Act),
     /// The example meets it; this breaks it.
     Break(Act),
+    /// As [`Guard::Meet`], but only once the record stands before the move.
+    Late(Act),
     /// It asks who moves: of those who may, some it refuses.
     Person,
-    /// Only time breaks it; the test of that is here.
-    Time(&'static str),
+    /// The test in the kind's own file that breaks it.
+    Elsewhere(&'static str),
 }
 
-use Guard::{Break, Meet, Person, Time};
+use Guard::{Break, Elsewhere, Late, Meet, Person};
 
 /// The guards of all kinds, by their kind and name; in this order they are met.
 pub const GUARDS: &[(&str, &str, Guard)] = &[
     ("ai_system", "is_legacy", Meet(|stage, at| patch(stage, at, json!({"legacy": true})))),
+    ("corrective_action", "has_an_owner", Meet(|stage, at| patch(stage, at, json!({"owner_id": stage.author.id})))),
+    ("corrective_action", "says_how_it_will_show", Break(|stage, at| {
+        patch(stage, at, json!({"effectiveness_criterion": null}))
+    })),
+    ("corrective_action", "shows_effect", Meet(|stage, at| {
+        patch(stage, at, json!({"effectiveness_result": "No wrong advice since."}))
+    })),
+    ("corrective_action", "has_had_time_to_work", Late(|stage, at| Box::pin(async move { done_long_ago(stage, at).await }))),
+    ("corrective_action", "is_reviewed_by_somebody_else",
+        Elsewhere("nobody_who_had_a_hand_in_it_reviews_its_effect_whoever_owns_it_now")),
     ("evidence", "can_be_found", Break(|stage, at| patch(stage, at, json!({"location": null})))),
     ("management_review", "has_all_inputs", Meet(|stage, at| patch(stage, at, inputs()))),
     ("management_review", "was_held", Meet(|stage, at| patch(stage, at, json!({"held_on": "2027-03-15"})))),
@@ -55,13 +67,44 @@ pub const GUARDS: &[(&str, &str, Guard)] = &[
         }
         patch(stage, at, json!({"decisions": decisions})).await;
     }))),
+    ("nonconformity", "is_corrected", Meet(|stage, at| patch(stage, at, json!({"correction": "The advice was taken back."})))),
+    ("nonconformity", "knows_its_cause", Meet(|stage, at| {
+        let cause = json!({"root_cause": "Holiday terms were never tested", "root_cause_method": "five_whys"});
+        patch(stage, at, cause)
+    })),
+    ("nonconformity", "has_an_action", Meet(|stage, at| Box::pin(async move {
+        action_on(stage, at).await;
+    }))),
+    ("nonconformity", "has_done_an_action", Meet(|stage, at| Box::pin(async move {
+        let action = action_on(stage, at).await;
+        for state in ["in_progress", "done"] {
+            stage.approver.api.transition(&action, state, None, 200).await;
+        }
+    }))),
+    ("nonconformity", "is_shown_to_be_over", Meet(|stage, at| Box::pin(async move {
+        let action = action_on(stage, at).await;
+        done_long_ago(stage, &action).await;
+        patch(stage, &action, json!({"effectiveness_result": "No wrong advice since."})).await;
+        stage.author.api.transition(&action, "effective", None, 200).await;
+    }))),
+    ("nonconformity", "has_handled_its_consequences", Meet(|stage, at| {
+        patch(stage, at, json!({"consequences": "All 31 were told the right date."}))
+    })),
+    ("nonconformity", "has_looked_for_similar_cases", Meet(|stage, at| {
+        patch(stage, at, json!({"similar_check": "No other terms are advised upon."}))
+    })),
+    ("nonconformity", "decides_on_the_aims", Meet(|stage, at| {
+        patch(stage, at, json!({"aims_change": {"needed": false, "because": "The test plan covers it now."}}))
+    })),
+    ("nonconformity", "is_closed_by_somebody_else",
+        Elsewhere("it_is_closed_for_the_client_by_somebody_else_than_who_does_its_actions")),
     ("policy", "by_top_management", Person),
     ("policy", "commits", Break(|stage, at| patch(stage, at, json!({"commitments": []})))),
     ("policy", "is_reviewed_in_time", Meet(|stage, at| patch(stage, at, json!({"next_review_on": "2027-12-01"})))),
     ("policy", "reaches_its_audience", Break(|stage, at| patch(stage, at, json!({"audience": "readers"})))),
     ("residual_acceptance", "still_the_level", Meet(|stage, at| rate_and_ask(stage, at, 2))),
     ("residual_acceptance", "entitled", Break(|stage, at| rate_and_ask(stage, at, 25))),
-    ("residual_acceptance", "in_time", Time("it_is_not_given_after_its_last_day_and_expires_by_itself_the_day_after")),
+    ("residual_acceptance", "in_time", Elsewhere("it_is_not_given_after_its_last_day_and_expires_by_itself_the_day_after")),
     ("risk", "has_inherent_rating", Meet(|stage, at| patch(stage, at, json!({"inherent": {"likelihood": 1, "consequence": 2}})))),
     ("risk", "inside_tolerance", Break(|stage, at| patch(stage, at, json!({"inherent": {"likelihood": 5, "consequence": 5}})))),
     ("risk", "option_retain", Meet(|stage, at| patch(stage, at, json!({"treatment_option": "retain"})))),
@@ -83,6 +126,10 @@ pub const FOLLOWS: &[(&str, &str, &str, Act)] = &[
     ("metric", "blind", "active", |stage, at| Box::pin(async move {
         let measured = json!({"value": 0.1, "at": "2027-03-15T07:00:00Z"});
         stage.author.api.post(&format!("{at}/measurements"), &measured, 200).await;
+    })),
+    ("nonconformity", "closed", "cause_found", |stage, at| Box::pin(async move {
+        let action = action_on(stage, at).await;
+        stage.author.api.transition(&action, "ineffective", Some("It came again."), 200).await;
     })),
     ("soa", "approved", "review_required", |stage, _| Box::pin(async move {
         stage.make(kinds().by_name("ai_system").unwrap()).await;
@@ -209,6 +256,32 @@ pub async fn entry_of(stage: &Stage<'_>, soa: &str, control: &str) -> String {
     let found = stage.client.path(&format!("soa-entries?soa_id={soa}&control={control}"));
     let found = stage.author.api.get(&found, 200).await;
     stage.client.path(&format!("soa-entries/{}", found["items"][0]["id"].as_str().unwrap()))
+}
+
+/// The corrective action on a nonconformity, which the approver does; made where there is none.
+async fn action_on(stage: &Stage<'_>, nonconformity: &str) -> String {
+    let entry = kinds().by_name("corrective_action").unwrap();
+    let of = format!("{}?nonconformity_id={}", stage.list(entry), nonconformity.rsplit('/').next().unwrap());
+    let there = stage.author.api.get(&of, 200).await;
+    if let Some(action) = there["items"].as_array().unwrap().first() {
+        return stage.at(entry, action);
+    }
+    let at = beside(stage, "corrective_action", "nonconformity_id", nonconformity).await;
+    patch(stage, &at, json!({"owner_id": stage.approver.id})).await;
+    at
+}
+
+/// Puts back the day on which an action was done: it has had time to work.
+async fn done_long_ago(stage: &Stage<'_>, action: &str) {
+    let (tenant, id) = (stage.client.id, action.rsplit('/').next().unwrap());
+    let db = stage.app.owner().await;
+    let sql = format!(
+        "SET app.tenant_id = '{tenant}';
+         UPDATE records SET body = jsonb_set(body, '{{done_on}}', '\"2027-02-01\"') WHERE id = '{id}'"
+    );
+    db.batch_execute(&sql).await.unwrap();
+    // Stored anew, its order in lists and its deadline follow.
+    patch(stage, action, json!({"next_review_on": "2027-12-01"})).await;
 }
 
 /// Treats a risk, with effect.

@@ -20,7 +20,7 @@ async fn what_a_guard_wants_is_wanted_of_each_record_by_itself() {
             let mut lacking = Vec::new();
             for (rule, name) in &known.guards {
                 match guard(entry.info.name, name) {
-                    Guard::Meet(_) | Guard::Break(_) if !on_the_way.contains(name) => {
+                    Guard::Meet(_) | Guard::Break(_) | Guard::Late(_) if !on_the_way.contains(name) => {
                         let at = walk.before(known, Some(name)).await;
                         if entry.one_for.is_some() {
                             // The next one takes its place: it has no neighbours.
@@ -30,7 +30,7 @@ async fn what_a_guard_wants_is_wanted_of_each_record_by_itself() {
                         lacking.push((at, rule.id, *name));
                     }
                     Guard::Person => refuses_somebody(&walk, known, rule.id).await,
-                    Guard::Time(test) => is_there(entry.info.name, test),
+                    Guard::Elsewhere(test) => is_there(entry.info.name, test),
                     _ => {}
                 }
             }
@@ -73,7 +73,7 @@ async fn refuses_somebody(walk: &Walk<'_>, known: &'static Move, rule: &str) {
     assert!(verdicts.contains(&true) && verdicts.contains(&false), "{}: {verdicts:?}", walk.what(known));
 }
 
-/// The test that breaks a guard which only time breaks.
+/// The test that breaks a guard is in the file of its kind.
 fn is_there(kind: &str, test: &str) {
     let file = format!("{}/tests/api/kinds/{kind}.rs", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&file).unwrap();

@@ -171,19 +171,22 @@ async fn of_feature(cast: &Cast<'_>, of: &Operation) -> Target {
     ]);
     let mut body = None;
     match of.id.as_str() {
-        "create_assignment" => body = Some(json!({"user_id": firm.hire("New hand", "consultant").await.id, "role": "consultant"})),
-        "delete_assignment" => {
+        "create_assignment" => {
+            let hired = firm.hire("New hand", "consultant").await;
+            body = Some(json!({"user_id": hired.id, "role": "consultant"}));
+        }
+        "get_assignment" | "delete_assignment" => {
             let (path, _) = stage.assignment("Old hand").await;
             ids.insert("membership_id", path.rsplit('/').next().unwrap().to_owned());
         }
         "create_consultancy_invitation" => body = Some(json!({"email": email, "roles": ["consultant"]})),
         "create_tenant_invitation" => body = Some(json!({"email": email, "roles": ["viewer"]})),
-        "delete_consultancy_invitation" => {
+        "get_consultancy_invitation" | "delete_consultancy_invitation" => {
             let list = format!("/v1/consultancies/{}/invitations", firm.id);
             let invited = owner.post(&list, &json!({"email": email, "roles": ["consultant"]}), 201).await;
             ids.insert("invitation_id", id_in(&invited, "id").to_string());
         }
-        "delete_tenant_invitation" => {
+        "get_tenant_invitation" | "delete_tenant_invitation" => {
             let invited = json!({"email": email, "roles": ["viewer"]});
             let invited = stage.author.api.post(&client.path("invitations"), &invited, 201).await;
             ids.insert("invitation_id", id_in(&invited, "id").to_string());

@@ -22,6 +22,8 @@ type Case = for<'a> fn(&'a Cast<'a>) -> LocalBoxFuture<'a, [Answer; 2]>;
 
 /// Rules that judge what is written of a kind, each with two requests.
 const WRITTEN: &[(&str, &str, Case)] = &[
+    ("corrective_action", "NC-1", |cast| Box::pin(action_on_what_is_closed(cast))),
+    ("nonconformity", "NC-2", |cast| Box::pin(recurs_of_another(cast))),
     ("policy", "POL-1", |cast| Box::pin(reviewed_too_late(cast))),
     ("risk", "RSK-1", |cast| Box::pin(rated_without_criteria(cast))),
     ("risk", "RSK-3", |cast| Box::pin(residual_above_inherent(cast))),
@@ -39,9 +41,9 @@ const FOLLOWING: &[(&str, &str, Consequence)] = &[
     ("soa", "SOA-4", |cast| Box::pin(new_system(cast))),
 ];
 
-/// Rules by which nothing judges yet. This list only shrinks: the one that makes a rule work
-/// takes it out, and with it comes a guard (tried by itself) or a case above.
-const NOT_YET: &[&str] = &["NC-1", "NC-2"];
+/// Rules by which nothing judges yet. The one that makes a rule work takes it out, and with it
+/// comes a guard, which is tried by itself, or a case above.
+const NOT_YET: &[&str] = &[];
 
 /// Texts of all kinds, without the list of the rules.
 fn sources(folder: &Path) -> String {
@@ -115,7 +117,7 @@ async fn by_guards(cast: &Cast<'_>) -> BTreeSet<&'static str> {
         for known in &entry.moves {
             let on_the_way = guards_of(entry, &path_to(entry, known.from));
             for (rule, name) in &known.guards {
-                let can_lack = matches!(guard(entry.info.name, name), Guard::Meet(_) | Guard::Break(_));
+                let can_lack = matches!(guard(entry.info.name, name), Guard::Meet(_) | Guard::Break(_) | Guard::Late(_));
                 if tried.contains(rule.id) || on_the_way.contains(name) || !can_lack {
                     continue;
                 }
@@ -134,6 +136,33 @@ async fn by_guards(cast: &Cast<'_>) -> BTreeSet<&'static str> {
 
 async fn patch(api: &Client, at: &str, change: Value) -> Answer {
     api.send(Method::PATCH, at, &[("If-Match", "*")], Some(change.to_string())).await
+}
+
+/// A new action on a nonconformity that is closed, and on one that is not.
+async fn action_on_what_is_closed(cast: &Cast<'_>) -> [Answer; 2] {
+    let (stage, api) = (&cast.stage, &cast.stage.author.api);
+    let entry = kinds().by_name("nonconformity").unwrap();
+    let reopens = entry.moves.iter().find(|known| known.from == "closed").unwrap();
+    let closed = Walk { cast, entry }.before(reopens, None).await;
+    let open = stage.at(entry, &stage.make(entry).await);
+    let actions = kinds().by_name("corrective_action").unwrap();
+    let on = async |of: &str| {
+        let mut input = example(actions);
+        input["nonconformity_id"] = json!(of.rsplit('/').next());
+        api.send(Method::POST, &stage.list(actions), &[], Some(input.to_string())).await
+    };
+    [on(&closed).await, on(&open).await]
+}
+
+/// What a nonconformity recurs is said, and then said otherwise.
+async fn recurs_of_another(cast: &Cast<'_>) -> [Answer; 2] {
+    let (stage, api) = (&cast.stage, &cast.stage.author.api);
+    let entry = kinds().by_name("nonconformity").unwrap();
+    let at = stage.at(entry, &stage.make(entry).await);
+    let first = json!({"recurs_of": stage.make(entry).await["id"]});
+    let other = json!({"recurs_of": stage.make(entry).await["id"]});
+    let kept = patch(api, &at, first).await;
+    [patch(api, &at, other).await, kept]
 }
 
 /// A policy in force, reviewed in two years, or within twelve months.

@@ -97,7 +97,19 @@ impl<'c> Walk<'c> {
     pub async fn before(&self, known: &'static Move, without: Option<&str>) -> String {
         let path = path_to(self.entry, known.from);
         let moves = [path.clone(), vec![known]].concat();
-        self.along(&path, &guards_of(self.entry, &moves), without).await
+        let guards = guards_of(self.entry, &moves);
+        let at = self.along(&path, &guards, without).await;
+        self.late(&at, known, without).await;
+        at
+    }
+
+    /// Meets what can be met only right before a move.
+    async fn late(&self, at: &str, known: &Move, without: Option<&str>) {
+        for (_, name) in known.guards.iter().filter(|(_, name)| Some(*name) != without) {
+            if let Guard::Late(act) = preparations::guard(self.entry.info.name, name) {
+                act(self.stage(), at).await;
+            }
+        }
     }
 
     /// A new record that was moved along a path, with these guards met.
@@ -115,6 +127,7 @@ impl<'c> Walk<'c> {
             act(stage, &at).await;
         }
         for known in path {
+            self.late(&at, known, None).await;
             self.step(&at, known).await;
         }
         at

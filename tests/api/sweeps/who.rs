@@ -205,14 +205,20 @@ async fn request<'a>(of: &Operation, own: &Holding, firm: &Firm<'_>, writers: &'
         id if id.starts_with("update_") => body = Some(json!({"title": "What it is called from now on"})),
         id if id.starts_with("restore_") => body = None,
         id if id.starts_with("transition_") => {
-            if id == "transition_management_review" {
-                own.everybody.api.patch(path.trim_end_matches("/transitions"), &inputs(), 200).await;
+            let needed = match id {
+                "transition_management_review" => Some(inputs()),
+                "transition_nonconformity" => Some(json!({"correction": "The advice was taken back."})),
+                "transition_corrective_action" => Some(json!({"owner_id": own.everybody.id})),
+                _ => None,
+            };
+            if let Some(needed) = needed {
+                own.everybody.api.patch(path.trim_end_matches("/transitions"), &needed, 200).await;
             }
             let options = by.api.get(&path, 200).await;
             let mut options = options["items"].as_array().unwrap().iter();
             let free = options.find(|option| option["allowed"] == true);
             let by_hand = kinds().by_path(of.kind_path()).unwrap().info.name;
-            let to = free.unwrap_or_else(|| panic!("{by_hand}: no move is free")).clone();
+            let to = free.unwrap_or_else(|| panic!("{by_hand}: no move is free; say in `request` of sweeps/who.rs what it needs")).clone();
             body = Some(json!({"to": to["to"], "reason": "It is time."}));
         }
         _ => {}
