@@ -38,6 +38,10 @@ struct Body {
     level: Option<i32>,
     #[schema(max_items = 2)]
     owners: Option<Vec<Uuid>>,
+    #[schema(read_only)]
+    known: Vec<Address>,
+    #[schema(read_only)]
+    counts: Option<Vec<i32>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -70,6 +74,13 @@ fn good_input_passes() {
     assert_eq!(faults::<Body>(null), [""; 0]);
     let place = json!({ "title": "a", "tagged": { "kind": "place", "town": "Ulm" } });
     assert_eq!(faults::<Body>(place), [""; 0]);
+}
+
+#[test]
+fn a_read_only_list_is_read_only_even_when_it_is_empty() {
+    let written = json!({ "title": "a", "known": [], "counts": [1] });
+    let refused = ["/counts is read-only", "/known is read-only"];
+    assert_eq!(faults::<Body>(written), refused);
 }
 
 #[test]
