@@ -40,9 +40,8 @@ const SETTINGS: [&str; 16] = [
     "log_parameter_max_length_on_error=0",
 ];
 /// Settings of a cluster whose data is thrown away. Commits are still written
-/// to the system (`synchronous_commit` stays on): they survive a killed process. Many servers
-/// share such a cluster.
-const THROWAWAY: [&str; 3] = ["fsync=off", "full_page_writes=off", "max_connections=600"];
+/// to the system (`synchronous_commit` stays on): they survive a killed process.
+const THROWAWAY: [&str; 2] = ["fsync=off", "full_page_writes=off"];
 
 /// Where `setpriv` of util-linux may be.
 const SETPRIV: [&str; 3] = [

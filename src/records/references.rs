@@ -44,8 +44,20 @@ fn person(pointer: String, id: Uuid) -> Found {
     }
 }
 
-/// Checks what a change names newly.
-pub(super) async fn check_new(tx: &mut TenantTx<'_>, old: &[Found], new: &[Found]) -> Result<()> {
+/// Checks what a change of the record `id` names newly; no record refers to itself.
+pub(super) async fn check_new(
+    tx: &mut TenantTx<'_>,
+    id: Uuid,
+    old: &[Found],
+    new: &[Found],
+) -> Result<()> {
+    let itself = |found: &&Found| matches!(found.target, Target::Record { id: to, .. } if to == id);
+    if let Some(found) = new.iter().find(itself) {
+        return Err(Problem::invalid(
+            found.pointer.clone(),
+            "names this record itself",
+        ));
+    }
     let fresh: Vec<_> = new
         .iter()
         .filter(|found| {

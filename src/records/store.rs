@@ -239,7 +239,8 @@ pub(super) async fn edit(
     if changed.iter().any(|name| entry.is_content(name)) {
         rights::add_author(row, tx.actor());
     }
-    references::check_new(tx, &references_of(entry, &old), &references_of(entry, row)).await?;
+    let (known, named) = (references_of(entry, &old), references_of(entry, row));
+    references::check_new(tx, row.id, &known, &named).await?;
     parents::leave_open(tx, entry, &old, &changed).await?;
     one_for::check(tx, entry, row).await?;
     change(tx, entry, loaded, &old, None).await

@@ -5,10 +5,14 @@
 use serde_json::json;
 
 use crate::kinds::{Year, example};
+use crate::support::Setup;
 
 #[actix_web::test]
 async fn aurelia_closes_the_wrong_advice_once_its_action_has_worked_for_30_days() {
-    let mut year = Year::from("scenario_nonconformity", "2027-05-17").await;
+    let app = Setup::named("scenario_nonconformity")
+        .with_test_clock()
+        .start();
+    let mut year = Year::from(&app, "2027-05-17").await;
     let mut system = example("ai_system");
     system["title"] = json!("AskAurelia");
     let system = year

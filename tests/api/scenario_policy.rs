@@ -5,17 +5,15 @@ use serde_json::json;
 
 use crate::kinds::{example, world_in};
 use crate::reminders::set_clock;
+use crate::support::Setup;
 use crate::support::actors::{PASSWORD, sign_in};
-use crate::support::{App, Setup};
 
 /// Employees of the client; with three others of the world they are the audience.
 const EMPLOYEES: usize = 22;
 
 #[actix_web::test]
 async fn aurelia_publishes_its_ai_policy_and_96_percent_acknowledge_it() {
-    let app: &'static App = Box::leak(Box::new(
-        Setup::named("scenario_policy").with_test_clock().start(),
-    ));
+    let app = &Setup::named("scenario_policy").with_test_clock().start();
     set_clock(&app.anonymous(), "2027-02-08T09:00:00Z").await;
     let world = world_in(app, "Aurelia Lending B.V.").await;
     let client = &world.client;

@@ -23,7 +23,7 @@ fn count(version: &Value, field: &str, value: &str) -> usize {
         .count()
 }
 
-async fn counted(world: &World, soa: &str, query: &str) -> usize {
+async fn counted(world: &World<'_>, soa: &str, query: &str) -> usize {
     let list = format!("soa-entries?limit=200&soa_id={}&{query}", id_of(soa));
     let list = world.top.api.get(&world.client.path(&list), 200).await;
     list["items"].as_array().unwrap().len()
@@ -31,9 +31,7 @@ async fn counted(world: &World, soa: &str, query: &str) -> usize {
 
 #[actix_web::test]
 async fn aurelia_includes_all_controls_24_implemented_and_later_34() {
-    let app: &'static App = Box::leak(Box::new(
-        Setup::named("scenario_soa").with_test_clock().start(),
-    ));
+    let app = &Setup::named("scenario_soa").with_test_clock().start();
     set_clock(&app.anonymous(), "2027-02-15T09:00:00Z").await;
     let mut world = world_in(app, "Aurelia Lending B.V.").await;
     let mut chat = example("ai_system");

@@ -10,16 +10,15 @@ use crate::support::actors::{PASSWORD, sign_in};
 use crate::support::{App, Client, Person, Setup};
 
 /// A server on a clock that can be set, at its first morning.
-struct Time {
-    app: &'static App,
-    world: World,
+struct Time<'a> {
+    app: &'a App,
+    world: World<'a>,
 }
 
-impl Time {
-    async fn begin(name: &str) -> Self {
-        let app: &'static App = Box::leak(Box::new(Setup::named(name).with_test_clock().start()));
+impl<'a> Time<'a> {
+    async fn begin(app: &'a App) -> Self {
         set_clock(&app.anonymous(), "2027-01-11T09:00:00Z").await;
-        let world = world_in(app, name).await;
+        let world = world_in(app, "Aurelia Lending B.V.").await;
         Self { app, world }
     }
 
@@ -53,7 +52,8 @@ impl Time {
 
 #[actix_web::test]
 async fn mon_1_a_metric_is_blind_after_two_periods_on_its_day_in_the_tenants_zone() {
-    let time = Time::begin("metric_blind").await;
+    let app = Setup::named("metric_blind").with_test_clock().start();
+    let time = Time::begin(&app).await;
     let metric = time.world.metric().await;
     // On 1 February in Amsterdam.
     time.at("2027-02-10T09:00:00Z").await;
@@ -101,7 +101,8 @@ async fn mon_1_a_metric_is_blind_after_two_periods_on_its_day_in_the_tenants_zon
 
 #[actix_web::test]
 async fn mon_1_a_metric_that_is_measured_in_time_never_goes_blind_and_reminds_nobody() {
-    let time = Time::begin("metric_sees").await;
+    let app = Setup::named("metric_sees").with_test_clock().start();
+    let time = Time::begin(&app).await;
     let metric = time.world.metric().await;
     for month in 2..=8 {
         time.at(&format!("2027-{month:02}-11T12:00:00Z")).await;
@@ -120,7 +121,8 @@ async fn mon_1_a_metric_that_is_measured_in_time_never_goes_blind_and_reminds_no
 
 #[actix_web::test]
 async fn mon_1_another_frequency_tells_at_once_whether_a_metric_is_blind() {
-    let time = Time::begin("metric_often").await;
+    let app = Setup::named("metric_often").with_test_clock().start();
+    let time = Time::begin(&app).await;
     let metric = time.world.metric().await;
     time.at("2027-03-01T09:00:00Z").await;
     let manager = time.again(&time.world.manager).await;
@@ -148,7 +150,8 @@ async fn mon_1_another_frequency_tells_at_once_whether_a_metric_is_blind() {
 
 #[actix_web::test]
 async fn mon_1_a_metric_that_comes_back_from_the_archive_is_blind_if_it_was_not_measured() {
-    let time = Time::begin("metric_restored").await;
+    let app = Setup::named("metric_restored").with_test_clock().start();
+    let time = Time::begin(&app).await;
     let metric = time.world.metric().await;
     time.world.consultant.api.delete(&metric, 204).await;
     time.at("2027-05-01T09:00:00Z").await;
@@ -170,7 +173,8 @@ async fn mon_1_a_metric_that_comes_back_from_the_archive_is_blind_if_it_was_not_
 
 #[actix_web::test]
 async fn measurements_before_a_metric_was_set_up_are_no_reason_to_call_it_blind() {
-    let time = Time::begin("metric_past").await;
+    let app = Setup::named("metric_past").with_test_clock().start();
+    let time = Time::begin(&app).await;
     let metric = time.world.metric().await;
     time.measured(&metric, 0.1, "2025-06-01T10:00:00Z").await;
     time.at("2027-01-12T09:00:00Z").await;

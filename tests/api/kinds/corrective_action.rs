@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::nonconformity::{Year, said};
 use super::{example, world};
 use crate::support::actors::{PASSWORD, sign_in};
+use crate::support::Setup;
 
 fn refused_at(refused: &Value) -> (&str, &str) {
     (refused["rule"].as_str().unwrap(), refused["errors"][0]["pointer"].as_str().unwrap())
@@ -13,7 +14,8 @@ fn refused_at(refused: &Value) -> (&str, &str) {
 
 #[actix_web::test]
 async fn its_effect_is_reviewed_30_days_after_it_was_done_and_not_a_day_earlier() {
-    let mut year = Year::from("car_days", "2027-05-20").await;
+    let app = Setup::named("car_days").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-05-20").await;
     let (_, action) = year.acted_upon().await;
     let done = year.auditor.api.get(&action, 200).await;
     assert_eq!((&done["done_on"], &done["done_by"]), (&json!("2027-05-20"), &json!([year.doer.id])));
@@ -37,7 +39,8 @@ async fn its_effect_is_reviewed_30_days_after_it_was_done_and_not_a_day_earlier(
 
 #[actix_web::test]
 async fn nobody_who_had_a_hand_in_it_reviews_its_effect_whoever_owns_it_now() {
-    let mut year = Year::from("car_hands", "2027-05-20").await;
+    let app = Setup::named("car_hands").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-05-20").await;
     let first = year.world.client.staff("Fay First", &["process_owner"]).await;
     let path = year.world.nonconformity(said()).await;
     let action = year.world.action_on(&path, &first).await;
@@ -62,7 +65,8 @@ async fn nobody_who_had_a_hand_in_it_reviews_its_effect_whoever_owns_it_now() {
 
 #[actix_web::test]
 async fn it_is_done_with_an_owner_and_a_criterion_that_is_not_changed_afterwards() {
-    let mut year = Year::from("car_criterion", "2027-05-20").await;
+    let app = Setup::named("car_criterion").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-05-20").await;
     let path = year.world.nonconformity(said()).await;
     let mut body = example("corrective_action");
     body["nonconformity_id"] = json!(path.rsplit('/').next());

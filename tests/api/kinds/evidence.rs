@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{example, in_days, world, world_in};
 use crate::reminders::set_clock;
 use crate::support::actors::{PASSWORD, sign_in};
-use crate::support::{App, Setup};
+use crate::support::Setup;
 
 #[actix_web::test]
 async fn neither_who_collected_it_nor_its_owner_accepts_it() {
@@ -45,7 +45,7 @@ async fn it_is_attached_to_what_is_approved_too_and_listed_there() {
 
 #[actix_web::test]
 async fn it_goes_stale_by_itself_and_its_owner_is_asked_to_renew_it() {
-    let app: &'static App = Box::leak(Box::new(Setup::named("evidence_time").with_test_clock().start()));
+    let app = &Setup::named("evidence_time").with_test_clock().start();
     let world = world_in(app, "Stale").await;
     let mut evidence = example("evidence");
     evidence["owner_id"] = json!(world.risk_owner.id);
@@ -85,7 +85,7 @@ async fn it_goes_stale_by_itself_and_its_owner_is_asked_to_renew_it() {
 
 #[actix_web::test]
 async fn the_task_to_renew_what_names_its_audience_does_not_tell_its_title() {
-    let app: &'static App = Box::leak(Box::new(Setup::named("evidence_named").with_test_clock().start()));
+    let app = &Setup::named("evidence_named").with_test_clock().start();
     let world = world_in(app, "Whispers").await;
     let mut evidence = example("evidence");
     evidence["title"] = json!("Quokka");

@@ -16,7 +16,7 @@ pub fn value(value: impl Into<Value>, at: &str) -> Value {
     json!({"value": value.into(), "at": at})
 }
 
-impl World {
+impl World<'_> {
     /// A monthly metric of which at most 0.2 is tolerated, owned by the risk owner.
     pub async fn metric(&self) -> String {
         self.metric_with(json!({})).await

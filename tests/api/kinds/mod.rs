@@ -8,8 +8,8 @@ use crate::support::{App, Firm, Person, TenantWorld, app};
 pub use nonconformity::Year;
 
 /// A client organisation with everybody who matters.
-pub struct World {
-    pub client: TenantWorld<'static>,
+pub struct World<'a> {
+    pub client: TenantWorld<'a>,
     pub lead: Person,
     pub consultant: Person,
     pub top: Person,
@@ -17,11 +17,11 @@ pub struct World {
     pub risk_owner: Person,
 }
 
-pub async fn world(name: &str) -> World {
+pub async fn world(name: &str) -> World<'static> {
     world_in(app(), name).await
 }
 
-pub async fn world_in(app: &'static App, name: &str) -> World {
+pub async fn world_in<'a>(app: &'a App, name: &str) -> World<'a> {
     let firm = Firm::sign_up(app, "Fjordlys Advisory").await;
     let client = firm.client(name).await;
     let lead = firm.hire("Lena Lead", "lead").await;
@@ -58,7 +58,7 @@ pub fn id_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap()
 }
 
-impl World {
+impl World<'_> {
     /// Makes a record and answers its address.
     pub async fn make(&self, by: &Person, path: &str, body: Value) -> String {
         let made = by.api.post(&self.client.path(path), &body, 201).await;

@@ -32,18 +32,16 @@ pub fn said() -> Value {
 }
 
 /// A client with a process owner and an auditor, on a clock that can be set.
-pub struct Year {
-    pub app: &'static App,
-    pub world: World,
+pub struct Year<'a> {
+    pub app: &'a App,
+    pub world: World<'a>,
     pub doer: Person,
     pub auditor: Person,
 }
 
-impl Year {
+impl<'a> Year<'a> {
     /// It begins at noon of a civil date.
-    pub async fn from(server: &str, date: &str) -> Self {
-        let app: &'static App =
-            Box::leak(Box::new(Setup::named(server).with_test_clock().start()));
+    pub async fn from(app: &'a App, date: &str) -> Self {
         set_clock(&app.anonymous(), &noon(date)).await;
         let world = world_in(app, "Aurelia Lending B.V.").await;
         Self {
@@ -105,7 +103,7 @@ fn id(path: &str) -> Value {
     json!(path.rsplit('/').next())
 }
 
-impl World {
+impl World<'_> {
     /// The example with other fields.
     pub async fn nonconformity(&self, fields: Value) -> String {
         let mut body = example("nonconformity");
@@ -152,7 +150,8 @@ fn pointers(refused: &Value) -> Vec<&str> {
 
 #[actix_web::test]
 async fn closing_is_told_everything_that_is_missing_at_once_and_each_thing_by_itself() {
-    let mut year = Year::from("nc_closing", "2027-01-11").await;
+    let app = Setup::named("nc_closing").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let (path, action) = year.acted_upon().await;
     let nothing: Value = SAID.iter().map(|name| ((*name).to_owned(), json!(null))).collect::<serde_json::Map<_, _>>().into();
     year.world.consultant.api.patch(&path, &nothing, 200).await;
@@ -190,7 +189,8 @@ async fn closing_is_told_everything_that_is_missing_at_once_and_each_thing_by_it
 
 #[actix_web::test]
 async fn closing_judges_the_review_again_and_takes_none_that_came_early_or_from_who_did_it() {
-    let mut year = Year::from("nc_second_door", "2027-01-11").await;
+    let app = Setup::named("nc_second_door").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let (path, action) = year.acted_upon().await;
     year.goes_on_to("2027-02-10").await;
     year.found_effective(&action).await;
@@ -215,7 +215,8 @@ async fn closing_judges_the_review_again_and_takes_none_that_came_early_or_from_
 
 #[actix_web::test]
 async fn it_is_closed_for_the_client_by_somebody_else_than_who_does_its_actions() {
-    let mut year = Year::from("nc_closer", "2027-01-11").await;
+    let app = Setup::named("nc_closer").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let (path, action) = year.acted_upon().await;
     let second = year.world.action_on(&path, &year.world.manager).await;
     year.goes_on_to("2027-02-10").await;
@@ -232,7 +233,8 @@ async fn it_is_closed_for_the_client_by_somebody_else_than_who_does_its_actions(
 
 #[actix_web::test]
 async fn the_action_of_a_neighbour_counts_for_nothing_even_when_it_is_linked() {
-    let mut year = Year::from("nc_neighbour", "2027-01-11").await;
+    let app = Setup::named("nc_neighbour").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let (path, own) = year.acted_upon().await;
     let bare = year.world.nonconformity(said()).await;
     let neighbour = year.world.nonconformity(said()).await;
@@ -301,7 +303,8 @@ async fn each_step_is_true_of_the_nonconformity_that_takes_it() {
 
 #[actix_web::test]
 async fn an_action_that_turns_out_ineffective_sends_it_back_to_its_cause_even_when_it_is_closed() {
-    let mut year = Year::from("nc_ineffective", "2027-01-11").await;
+    let app = Setup::named("nc_ineffective").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let (path, action) = year.acted_upon().await;
     year.auditor.api.transition(&action, "ineffective", Some("It happened again"), 200).await;
     let back = year.auditor.api.get(&path, 200).await;
@@ -326,7 +329,8 @@ async fn an_action_that_turns_out_ineffective_sends_it_back_to_its_cause_even_wh
 
 #[actix_web::test]
 async fn a_closed_one_takes_no_new_action() {
-    let mut year = Year::from("nc_no_more", "2027-01-11").await;
+    let app = Setup::named("nc_no_more").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let (closed, _) = year.closed().await;
     let open = year.world.nonconformity(said()).await;
     let action = year.world.action_on(&open, &year.doer).await;
@@ -343,7 +347,8 @@ async fn a_closed_one_takes_no_new_action() {
 
 #[actix_web::test]
 async fn one_that_recurs_within_twelve_months_is_open_again_and_its_effective_actions_are_not() {
-    let mut year = Year::from("nc_recurs", "2027-01-11").await;
+    let app = Setup::named("nc_recurs").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let owner = year.world.client.staff("Joost Bakker", &["system_owner"]).await;
     let (old, action) = year.closed().await;
     year.world.manager.api.patch(&old, &json!({"owner_id": owner.id}), 200).await;
@@ -389,7 +394,8 @@ async fn one_that_recurs_within_twelve_months_is_open_again_and_its_effective_ac
 
 #[actix_web::test]
 async fn one_that_recurs_later_stays_closed_and_who_has_left_is_asked_nothing() {
-    let mut year = Year::from("nc_recurs_late", "2027-01-11").await;
+    let app = Setup::named("nc_recurs_late").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let owner = year.world.client.staff("Joost Bakker", &["system_owner"]).await;
     let (first, action) = year.closed().await;
     year.goes_on_to("2028-03-12").await;
@@ -414,7 +420,8 @@ async fn one_that_recurs_later_stays_closed_and_who_has_left_is_asked_nothing() 
 
 #[actix_web::test]
 async fn a_major_one_has_7_days_to_be_contained_and_30_to_be_planned_whatever_becomes_of_its_grade() {
-    let mut year = Year::from("nc_major", "2027-01-11").await;
+    let app = Setup::named("nc_major").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let path = year.world.nonconformity(json!({"grade": "minor"})).await;
     let due = async |year: &Year| {
         let due = year.world.manager.api.get(&format!("{path}/deadlines"), 200).await;
@@ -450,7 +457,8 @@ async fn a_major_one_has_7_days_to_be_contained_and_30_to_be_planned_whatever_be
 
 #[actix_web::test]
 async fn three_minor_ones_on_one_requirement_within_twelve_months_are_proposed_as_a_major_one_once() {
-    let mut year = Year::from("nc_minors", "2027-01-11").await;
+    let app = Setup::named("nc_minors").with_test_clock().start();
+    let mut year = Year::from(&app, "2027-01-11").await;
     let minor = |unit: &str| json!({"grade": "minor", "requirement": {"catalog": "iso42001", "unit": unit}});
     year.world.nonconformity(minor("7.5.3")).await;
     year.goes_on_to("2028-01-10").await;

@@ -15,7 +15,7 @@ fn policy() -> Value {
     policy
 }
 
-impl World {
+impl World<'_> {
     /// A policy in review, by the consultant.
     async fn policy_in_review(&self, policy: &Value) -> String {
         let path = self.make(&self.consultant, "policies", policy.clone()).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{example, in_days, world, world_in};
 use crate::reminders::set_clock;
 use crate::support::actors::{PASSWORD, sign_in};
-use crate::support::{App, Setup};
+use crate::support::Setup;
 
 #[actix_web::test]
 async fn the_level_decides_who_may_accept() {
@@ -62,7 +62,7 @@ async fn nobody_accepts_a_level_that_was_not_asked_for() {
 
 #[actix_web::test]
 async fn it_is_not_given_after_its_last_day_and_expires_by_itself_the_day_after() {
-    let app: &'static App = Box::leak(Box::new(Setup::named("acceptance_time").with_test_clock().start()));
+    let app = &Setup::named("acceptance_time").with_test_clock().start();
     let world = world_in(app, "Time").await;
     world.approved_criteria().await;
     let mut risk = example("risk");

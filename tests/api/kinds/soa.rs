@@ -16,7 +16,7 @@ fn refusal(problem: &Value) -> (String, Vec<String>) {
     (problem["rule"].as_str().unwrap().to_owned(), pointers.collect())
 }
 
-async fn own_controls(world: &World, units: &[&str]) {
+async fn own_controls(world: &World<'_>, units: &[&str]) {
     let own: Vec<_> = units.iter().map(|unit| json!({"unit": unit, "title": "Register of prompts"})).collect();
     let path = world.client.path("settings");
     world.manager.api.patch(&path, &json!({"own_controls": own}), 200).await;

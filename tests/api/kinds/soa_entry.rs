@@ -18,7 +18,7 @@ fn plain_system() -> Value {
     system
 }
 
-async fn count(world: &World, query: &str) -> usize {
+async fn count(world: &World<'_>, query: &str) -> usize {
     let list = world.client.path(&format!("soa-entries?limit=200&{query}"));
     world.top.api.get(&list, 200).await["items"].as_array().unwrap().len()
 }

@@ -11,7 +11,7 @@ use crate::isolation::document::{Operation, operations};
 use crate::isolation::holdings::{Holding, timely};
 use crate::reminders::set_clock;
 use crate::support::actors::{PASSWORD, sign_in};
-use crate::support::{App, Client, Firm, Setup};
+use crate::support::{Client, Firm, Setup};
 
 /// A word that stands in the title of one record only.
 fn word(number: usize) -> String {
@@ -156,7 +156,7 @@ async fn a_reference_to_a_record_that_somebody_does_not_see_expands_to_nothing()
 }
 
 /// A risk that an auditor may be shown, with evidence on it.
-async fn shown_risk(world: &World) -> String {
+async fn shown_risk(world: &World<'_>) -> String {
     let mut risk = example("risk");
     risk["title"] = json!("Shown to the auditor");
     world.make(&world.consultant, "risks", risk).await
@@ -165,7 +165,7 @@ async fn shown_risk(world: &World) -> String {
 #[actix_web::test]
 async fn an_external_auditor_reads_what_is_shared_until_its_date_and_writes_nothing() {
     let setup = Setup::named("shared_until").with_test_clock();
-    let app: &'static App = Box::leak(Box::new(setup.start()));
+    let app = &setup.start();
     let world = world_in(app, "Shared").await;
     let auditor = world.client.staff_by(&world.manager, "Eva Extern", &["external_auditor"], Some(&in_days(90))).await;
     let risk = shown_risk(&world).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{example, in_days, world, world_in};
 use crate::reminders::set_clock;
 use crate::support::actors::{PASSWORD, sign_in};
-use crate::support::{App, Setup};
+use crate::support::Setup;
 
 #[actix_web::test]
 async fn a_hard_rule_accepts_none_and_a_soft_one_for_six_months_at_most() {
@@ -61,7 +61,7 @@ async fn a_granted_waiver_lets_its_rule_pass_for_its_record_and_the_event_names_
 
 #[actix_web::test]
 async fn a_waiver_lets_nothing_pass_after_its_last_day() {
-    let app: &'static App = Box::leak(Box::new(Setup::named("waiver_over").with_test_clock().start()));
+    let app = &Setup::named("waiver_over").with_test_clock().start();
     let world = world_in(app, "Over").await;
     let mut evidence = example("evidence");
     evidence["location"] = json!(null);
