@@ -33,8 +33,16 @@ fn ours(name: &str) -> PathBuf {
 }
 
 /// Runs a program to its end; what it says, if it is content.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "programs are found as a shell finds them"
+)]
 fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    let programs = std::env::join_paths(
+        std::iter::once(program("venv/bin"))
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let output = command.env("PATH", programs.unwrap()).output().unwrap();
     let told =
         [output.stdout, output.stderr].map(|told| String::from_utf8_lossy(&told).into_owned());
     assert!(output.status.success(), "{command:?}\n{}", told.concat());
@@ -117,7 +125,7 @@ async fn a_client_generated_for_typescript_tells_the_story() {
         run(Command::new(of_node("tsc"))
             .args(["--project", "."])
             .current_dir(&folder));
-        run(Command::new("node")
+        run(Command::new(program("venv/bin/node"))
             .arg("out/story.js")
             .env("AIMS_BASE", base)
             .current_dir(&folder))
