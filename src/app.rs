@@ -1,10 +1,12 @@
 //! The composition root: the only file that names every feature.
 
+mod database;
+mod document;
+
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -12,7 +14,6 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, get, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -21,17 +22,19 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::consultancy;
 use crate::http::cursor::Cursors;
-use crate::http::openapi::{self, Document};
+use crate::http::openapi::Document;
 use crate::http::operations::{self, Operations};
 use crate::http::shared::{self, Shared};
 use crate::http::{cors, docs, edge, health, limits};
 use crate::identity::{self, Keys, Tokens};
 use crate::jobs::{self, JobsHandle, JobsSettings, TenantJob};
-use crate::postgres::{Cluster, Durability, Settings};
 use crate::problem::{Problem, Result};
 use crate::reminders::{self, KindName, Ledger, Naming, Recheck};
 use crate::tenancy::{self, Callers, Db, Platform, TenantTx};
 use crate::{aims, catalog, pages, records, telemetry};
+
+pub use self::database::{Database, migrate};
+pub use self::document::document;
 
 /// Seconds that running requests get when the server stops.
 const DRAIN_SECONDS: u64 = 20;
@@ -52,82 +55,6 @@ impl std::error::Error for StartFault {}
 
 fn fault(error: impl fmt::Display) -> StartFault {
     StartFault(error.to_string())
-}
-
-/// The database of a process: the built-in cluster, or one that runs elsewhere.
-pub struct Database {
-    url: String,
-    cluster: Option<Cluster>,
-}
-
-impl Database {
-    /// Starts the built-in cluster where no address is given, runs pending migrations where the
-    /// owner role is known, and refuses a database that is not fit to serve. Blocks.
-    pub fn open(config: &Config, durability: Durability) -> Result<Self, StartFault> {
-        let (url, owner_url, cluster) = match &config.database_url {
-            Some(url) => (url.clone(), config.database_owner_url.clone(), None),
-            None => {
-                let cluster = Cluster::start(&Settings {
-                    root: config.data.clone(),
-                    durability,
-                    bindir: config.pg_bindir.clone(),
-                })
-                .map_err(fault)?;
-                (cluster.app_url(), Some(cluster.owner_url()), Some(cluster))
-            }
-        };
-        if let Some(owner_url) = owner_url {
-            for name in migrate(&owner_url)? {
-                tracing::info!("Migration {name} has run");
-            }
-        }
-        let role_fault = blocking(tenancy::table_rights_fault(&url))?;
-        if let Some(role_fault) = role_fault.map_err(fault)? {
-            return Err(StartFault(role_fault));
-        }
-        if blocking(tenancy::pending_migrations(&url, &kinds().statuses()))?.map_err(fault)? {
-            return Err(StartFault(
-                "The schema is older than this program: run `aims migrate` with DATABASE_OWNER_URL first."
-                    .to_owned(),
-            ));
-        }
-        Ok(Self { url, cluster })
-    }
-
-    /// Address for the runtime role.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Stops the built-in cluster, if it is one. Blocks.
-    pub fn close(self) -> Result<(), StartFault> {
-        self.cluster
-            .map_or(Ok(()), |cluster| cluster.stop().map_err(fault))
-    }
-}
-
-/// Runs the pending migrations as the owner role; answers their names. Blocks.
-pub fn migrate(owner_url: &str) -> Result<Vec<String>, StartFault> {
-    check_kinds()?;
-    let statuses = kinds().statuses();
-    blocking(tenancy::migrate(owner_url, statuses))?.map_err(fault)
-}
-
-/// Runs `work` on a runtime of its own, which the migration harness needs.
-fn blocking<T: Send>(work: impl Future<Output = T> + Send) -> Result<T, StartFault> {
-    thread::scope(|scope| {
-        let worker = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .map_err(fault)?;
-            Ok(runtime.block_on(work))
-        });
-        worker
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 /// All kinds of record, known to the kernel from the first call on.
@@ -385,7 +312,6 @@ fn application(
         .configure(docs::configure)
         .configure(health::configure)
         .configure(pages::configure)
-        .configure(records::routes)
         .default_service(web::to(edge::not_routed))
         .wrap(from_fn(operations::documented))
         .wrap(limits::limits())
@@ -441,65 +367,4 @@ async fn readyz(
     Ok(HttpResponse::Ok().json(Readiness {
         status: Ready::Ready,
     }))
-}
-
-/// The OpenAPI document: features with routes of their own, and all kinds.
-pub fn document() -> Result<Value, StartFault> {
-    let (_, api) = App::new()
-        .into_utoipa_app()
-        .configure(features)
-        .split_for_parts();
-    let mut document = serde_json::to_value(&api).map_err(fault)?;
-    merge(&mut document, tags());
-    merge(&mut document, records::document(kinds()));
-    openapi::finish(document, "http://127.0.0.1").map_err(|faults| StartFault(faults.join("\n")))
-}
-
-/// The groups of operations that are not about records.
-fn tags() -> Value {
-    let about = [
-        ("Sign-in", "Sessions, tokens and invitations."),
-        ("Account", "The person who is signed in."),
-        (
-            "Consultancies",
-            "Firms of consultants, their people and invitations.",
-        ),
-        (
-            "Engagements",
-            "What a firm does for a client, and who of it.",
-        ),
-        ("Portfolio", "All clients of a firm at a glance."),
-        ("Tenants", "Client organisations."),
-        (
-            "Members",
-            "People of a client, their roles and invitations.",
-        ),
-        ("Reminders", "What is due, and who is told when."),
-        (
-            "Catalogues",
-            "Clauses and controls of standards, and how they correspond.",
-        ),
-        ("Health", "For load balancers."),
-    ];
-    let tags = about.map(|(name, about)| json!({"name": name, "description": about}));
-    json!({"tags": tags})
-}
-
-/// Adds the entries of one document to another; lists are joined, each item once.
-fn merge(document: &mut Value, more: Value) {
-    match (document, more) {
-        (Value::Object(fields), Value::Object(more)) => {
-            for (name, value) in more {
-                merge(fields.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (Value::Array(items), Value::Array(more)) => {
-            for item in more {
-                if !items.contains(&item) {
-                    items.push(item);
-                }
-            }
-        }
-        (place, value) => *place = value,
-    }
 }

@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use super::entry::Entry;
 use super::hearing::Hears;
-use super::kind::{OneFor, PERSON};
+use super::kind::OneFor;
 use super::refs::Places;
 use super::registry::Registry;
 use super::settings::SETTINGS;
 use super::shadow::{FACETS, SORTS};
 use super::spine;
+use super::typed_refs::PERSON;
 
 /// Addresses below a tenant that are no kinds.
 const TAKEN: &[&str] = &[

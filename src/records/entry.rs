@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 
 use super::behaviour::{Behaviour, Typed};
 use super::hearing::{Happened, Hears};
-use super::kind::{ANY, Deadline, Kind, KindInfo, OneFor, Part, UNIT};
+use super::kind::{Deadline, Kind, KindInfo, OneFor, Part};
 use super::lifecycle::{Flags, Lifecycle, State};
 use super::refs::Places;
 use super::row::Row;
 use super::rows::RowEntry;
 use super::rules::{RuleId, Unmet};
 use super::spine;
+use super::typed_refs::{ANY, UNIT};
 use crate::http::schema::{self, Shape};
 use crate::problem::{Problem, Result};
 use crate::tenancy::{Role, Roles, TenantTx};

@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::behaviour::typed;
 use super::entry::Entry;
-use super::kind::{Kind, Record, UnitRef};
+use super::kind::{Kind, Record};
 use super::registry::entry_of;
 use super::row::Stored;
 use super::session::Session;
+use super::typed_refs::UnitRef;
 use super::{Lives, State, store};
 use crate::problem::{Problem, Result};
 use crate::schema::{links, records};

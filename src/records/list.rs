@@ -7,12 +7,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::entry::Entry;
-use super::kind::PERSON;
 use super::order::{self, Position};
 use super::registry::registry;
 use super::row::Stored;
 use super::shadow;
 use super::shaping::{Shaping, write_all};
+use super::typed_refs::PERSON;
 use super::visibility;
 use crate::http::cursor::Cursors;
 use crate::http::query::{Params, csv, fault};

@@ -2,7 +2,7 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `kind.rs`, `refs.rs` | what is a kind, what is a reference, where are they in a body? |
+//! | `kind.rs`, `typed_refs.rs`, `refs.rs` | what is a kind, what is a reference, where are they in a body? |
 //! | `lifecycle.rs`, `rules.rs`, `waivers.rs` | how does a kind declare its states and rules? |
 //! | `entry.rs`, `registry.rs`, `behaviour.rs`, `checks.rs` | how do routes and store meet all kinds without knowing them, and does what they declare fit? |
 //! | `spine.rs`, `row.rs`, `shadow.rs` | what has every record, how is it stored, shown and found? |
@@ -64,6 +64,7 @@ mod store;
 mod timed;
 mod trail;
 mod transitions;
+mod typed_refs;
 mod versions;
 mod visibility;
 mod waivers;
@@ -78,10 +79,7 @@ pub use figures::{Counted, Figure, NextDate, live};
 pub use find::{Find, counts, find, get};
 pub use hands::hands_on;
 pub use hearing::{Happened, Hears, What};
-pub use kind::{
-    ANY, AnyRef, Deadline, Kind, KindInfo, OneFor, PERSON, Part, PersonId, REFERS_TO, Record, Ref,
-    SeenBy, UNIT, UnitRef,
-};
+pub use kind::{Deadline, Kind, KindInfo, OneFor, Part, Record, SeenBy};
 pub(crate) use lifecycle::lifecycle;
 pub use lifecycle::{Flags, Guard, GuardCheck, Lifecycle, Lives, State, Transition};
 pub use openapi::document;
@@ -95,6 +93,7 @@ pub use rows::{
 pub use rules::{GEN_1, GEN_2, Guarded, RuleId, Unmet};
 pub use settings::{AddedInput, OwnControl, SETTINGS, Settings};
 pub use timed::let_time_pass;
+pub use typed_refs::{ANY, AnyRef, PERSON, PersonId, REFERS_TO, Ref, UNIT, UnitRef};
 pub use versions::{content_hash, in_force, only_in_force, version_of};
 pub use visibility::{VisibleIds, visible_ids, whole_ids};
 pub use waivers::{Waives, is_waived};

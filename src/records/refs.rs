@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::kind::{ANY, PERSON, REFERS_TO, UNIT};
+use super::typed_refs::{ANY, PERSON, REFERS_TO, UNIT};
 
 /// Schemas nested deeper than this are not searched; no body is that deep.
 const DEPTH: usize = 8;

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::called::{Called, called};
 use super::entry::Entry;
-use super::kind::PERSON;
 use super::row::Stored;
 use super::spine;
+use super::typed_refs::PERSON;
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
 use crate::schema::{people, users};

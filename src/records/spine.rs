@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::kind::{PERSON, REFERS_TO};
+use super::typed_refs::{PERSON, REFERS_TO};
 use crate::http::schema;
 
 /// Longest title, in characters.

@@ -27,13 +27,7 @@ pub(super) async fn by_measurements(
     let Some(newest) = breaches.max_by_key(|one| one.at) else {
         return Ok(());
     };
-    let mut text = measured(
-        metric,
-        newest.segment.as_deref(),
-        newest.value,
-        newest.at,
-        tx,
-    )?;
+    let mut text = measured(metric, &newest.segment, newest.value, newest.at, tx)?;
     text.push_str(&format!(" Tolerated is {}.", metric.body.threshold.words()));
     if count > 1 {
         text.push_str(&format!(
@@ -50,7 +44,7 @@ pub(super) async fn by_measurements(
     } in later
     {
         let side = if *breached { "outside" } else { "within" };
-        let later = measured(metric, segment.as_deref(), *value, *at, tx)?;
+        let later = measured(metric, segment, *value, *at, tx)?;
         text.push_str(&format!(
             " When this was added, a later value was known, {side} the limits: {later}"
         ));
@@ -64,13 +58,7 @@ pub(super) async fn by_limits(metric: &Record<Metric>, tx: &mut TenantTx<'_>) ->
     let Some(newest) = breaches.max_by_key(|latest| latest.at) else {
         return Ok(());
     };
-    let mut text = measured(
-        metric,
-        newest.segment.as_deref(),
-        newest.value,
-        newest.at,
-        tx,
-    )?;
+    let mut text = measured(metric, &newest.segment, newest.value, newest.at, tx)?;
     let (limits, today) = (metric.body.threshold.words(), tx.today()?);
     text.push_str(&format!(" Since {today}, tolerated is {limits}."));
     open_task(metric, text, "its limits were changed", tx).await
@@ -79,7 +67,7 @@ pub(super) async fn by_limits(metric: &Record<Metric>, tx: &mut TenantTx<'_>) ->
 /// What was measured when, in the tenant's zone.
 fn measured(
     metric: &Record<Metric>,
-    segment: Option<&str>,
+    segment: &Option<String>,
     value: f64,
     at: DateTime<Utc>,
     tx: &TenantTx<'_>,
@@ -88,7 +76,7 @@ fn measured(
     let at = at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
     let unit = metric.body.unit.as_deref().map(|unit| format!(" {unit}"));
     let unit = unit.unwrap_or_default();
-    let segment = segment.map(|segment| format!(" for {segment}"));
+    let segment = segment.as_ref().map(|segment| format!(" for {segment}"));
     let segment = segment.unwrap_or_default();
     Ok(format!(
         "{value}{unit} was measured{segment} at {at} ({zone})."
@@ -103,7 +91,7 @@ async fn open_task(
     tx: &mut TenantTx<'_>,
 ) -> Result<()> {
     let tasks = find::<Task>()
-        .about(metric.id)
+        .whose("about", metric.id)
         .in_states(&[TaskState::Open, TaskState::Doing])
         .load(tx)
         .await?;

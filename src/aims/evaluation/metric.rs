@@ -260,11 +260,7 @@ impl Kind for Metric {
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
         let metric = &record.body;
         let due = |name, on, person: Option<uuid::Uuid>| {
-            let roles = match person {
-                Some(_) => Roles::default(),
-                None => Roles::of(&[Role::AimsManager]),
-            };
-            Deadline::on(name, on).for_person(person).for_roles(roles)
+            Deadline::on(name, on).for_person_or(person, Roles::of(&[Role::AimsManager]))
         };
         let analyst = metric.analyst_id.map(|person| person.0);
         let measurement = metric.measure_by.map(|on| {

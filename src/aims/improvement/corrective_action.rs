@@ -142,14 +142,10 @@ impl Kind for CorrectiveAction {
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
         use CorrectiveActionState::{Done, InProgress, Planned};
-        let manager = match record.owner_id {
-            Some(_) => Roles::default(),
-            None => Roles::of(&[Role::AimsManager]),
-        };
         let reviewed_by = record.body.done_on.and_then(|done| done.checked_add_days(Days::new(REVIEWED_DAYS)));
         match (record.status, reviewed_by) {
             (Planned | InProgress, _) => vec![
-                Deadline::on("action", record.body.due_on).for_person(record.owner_id).for_roles(manager),
+                Deadline::on("action", record.body.due_on).for_person_or(record.owner_id, Roles::of(&[Role::AimsManager])),
             ],
             (Done, Some(by)) => vec![
                 Deadline::on("effectiveness_review", by)

@@ -16,7 +16,7 @@ use super::recurrence;
 use crate::aims::RUNNERS;
 use crate::aims::operation::ai_system::AiSystemId;
 use crate::aims::rules::{NC_1, NC_2};
-use crate::problem::{Problem, Result};
+use crate::problem::Result;
 use crate::records::{
     AnyRef, Cause, Deadline, Find, Happened, Hears, Kind, KindInfo, Record, Ref, RuleId, UnitRef, What, amend, find,
     follow, get, lifecycle,
@@ -238,9 +238,6 @@ impl Kind for Nonconformity {
     /// NC-2: what recurs has led to something, which is not undone by saying otherwise.
     async fn judge(record: &Record<Self>, before: Option<&Record<Self>>, _tx: &mut TenantTx<'_>) -> Result<()> {
         let recurs_of = record.body.recurs_of;
-        if recurs_of.is_some_and(|of| of.id() == record.id) {
-            return Err(Problem::invalid("/recurs_of", "A nonconformity does not recur itself."));
-        }
         let said = before.and_then(|before| before.body.recurs_of);
         if said.is_some() && said != recurs_of {
             let detail = "What it recurs was said and has been acted upon; it stays.";
@@ -299,13 +296,9 @@ impl Kind for Nonconformity {
         use NonconformityState::{CauseFound, Closed, Contained, Open};
         let is = |states: &[NonconformityState]| states.contains(&record.status);
         let major = record.body.grade == Grade::Major;
-        let roles = match record.owner_id {
-            Some(_) => Roles::default(),
-            None => Roles::of(&[Role::AimsManager]),
-        };
         let due = |name: &'static str, on: Option<NaiveDate>, waits: bool| {
             let on = on.filter(|_| waits)?;
-            Some(Deadline::on(name, on).for_person(record.owner_id).for_roles(roles))
+            Some(Deadline::on(name, on).for_person_or(record.owner_id, Roles::of(&[Role::AimsManager])))
         };
         [
             due("containment", record.body.contain_by, major && is(&[Open])),

@@ -79,11 +79,8 @@ impl Kind for Task {
     const SORTS: &'static [&'static str] = &["due_on", "priority"];
 
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
-        let roles = match record.owner_id {
-            Some(_) => Roles::default(),
-            None => Roles::of(&[Role::AimsManager]),
-        };
-        vec![Deadline::on("task", record.body.due_on).for_person(record.owner_id).for_roles(roles)]
+        let manager = Roles::of(&[Role::AimsManager]);
+        vec![Deadline::on("task", record.body.due_on).for_person_or(record.owner_id, manager)]
     }
 
     fn example() -> Value {

@@ -107,13 +107,8 @@ impl Kind for RiskTreatment {
     fn deadlines(record: &Record<Self>) -> Vec<Deadline> {
         use TreatmentState::{Approved, InProgress, Proposed};
         let running = [Proposed, Approved, InProgress].contains(&record.status);
-        let roles = match record.owner_id {
-            Some(_) => Roles::default(),
-            None => Roles::of(&[Role::RiskOwner]),
-        };
         let action = Deadline::on("action", record.body.due_on)
-            .for_person(record.owner_id)
-            .for_roles(roles);
+            .for_person_or(record.owner_id, Roles::of(&[Role::RiskOwner]));
         if running { vec![action] } else { Vec::new() }
     }
 

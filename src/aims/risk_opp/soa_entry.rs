@@ -190,13 +190,8 @@ impl Kind for SoaEntry {
             && record.body.decision == Some(SoaDecision::Included)
             && record.body.implementation != Some(ControlImplementation::Implemented);
         let planned = record.body.planned_on.filter(|_| open);
-        let deadline = |due_on| {
-            let roles = match record.owner_id {
-                Some(_) => Roles::default(),
-                None => Roles::of(&[Role::AimsManager]),
-            };
-            Deadline::on("implementation", due_on).for_person(record.owner_id).for_roles(roles)
-        };
+        let manager = Roles::of(&[Role::AimsManager]);
+        let deadline = |due_on| Deadline::on("implementation", due_on).for_person_or(record.owner_id, manager);
         planned.map(deadline).into_iter().collect()
     }
 

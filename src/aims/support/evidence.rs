@@ -183,13 +183,7 @@ impl Kind for Evidence {
         let accepted = record.status == EvidenceState::Accepted;
         let until = record.body.fresh_until.filter(|_| accepted);
         until
-            .map(|due_on| {
-                let roles = match record.owner_id {
-                    Some(_) => Roles::default(),
-                    None => Roles::of(&[Role::AimsManager]),
-                };
-                Deadline::on(FRESHNESS, due_on).for_person(record.owner_id).for_roles(roles)
-            })
+            .map(|due_on| Deadline::on(FRESHNESS, due_on).for_person_or(record.owner_id, Roles::of(&[Role::AimsManager])))
             .into_iter()
             .collect()
     }
