@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::visibility;
-use crate::http::query::Params;
+use crate::http::query::{Params, fault};
 use crate::problem::{Problem, Result};
 use crate::schema::events;
 use crate::tenancy::TenantTx;
@@ -47,8 +47,11 @@ pub struct AuditEvent {
     pub hash: String,
 }
 
+/// Longest word of a filter, in characters.
+pub(super) const WORD_LIMIT: usize = 60;
+
 /// Which events are wanted.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Filter {
     action: Option<String>,
     kind: Option<String>,
@@ -64,16 +67,28 @@ impl Filter {
     pub(super) fn read(params: &mut Params) -> Result<Self> {
         const INSTANT: &str = "an instant such as 2027-01-11T08:00:00Z";
         Ok(Self {
-            action: params.take("action"),
-            kind: params.take("kind"),
+            action: word(params, "action")?,
+            kind: word(params, "kind")?,
             actor: params.take_as("actor_id", "an id")?,
             subject: params.take_as("subject_id", "an id")?,
             since: params.take_as("since", INSTANT)?,
             until: params.take_as("until", INSTANT)?,
             after: params
-                .take_as("after", "the number of an event")?
-                .unwrap_or(0),
+                .take_as::<u32>("after", "the number of an event")?
+                .map_or(0, i64::from),
         })
+    }
+}
+
+/// Takes a word out, of at most [`WORD_LIMIT`] characters.
+fn word(params: &mut Params, name: &str) -> Result<Option<String>> {
+    let word = params.take(name);
+    match word
+        .as_ref()
+        .is_none_or(|word| word.chars().count() <= WORD_LIMIT)
+    {
+        true => Ok(word),
+        false => Err(fault(name, &format!("has at most {WORD_LIMIT} characters"))),
     }
 }
 

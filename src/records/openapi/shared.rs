@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::registry::Registry;
+use super::super::trail::WORD_LIMIT;
 use super::operations::Operation;
 use super::parameters::{any_of, list_filters, query, uuid};
 
@@ -231,7 +232,7 @@ pub(in crate::records) fn list_history(_: &Registry) -> Operation {
 
 pub(in crate::records) fn list_events(_: &Registry) -> Operation {
     let instant = || json!({"type": "string", "format": "date-time"});
-    let word = || json!({"type": "string", "maxLength": 60});
+    let word = || json!({"type": "string", "maxLength": WORD_LIMIT});
     operation(
         "list_events",
         "Read the audit trail of a tenant",
@@ -239,7 +240,7 @@ pub(in crate::records) fn list_events(_: &Registry) -> Operation {
     )
     .known(&["tenant_id", "limit", "cursor"])
     .with([
-        query("after", json!({"type": "integer", "format": "int64", "minimum": 0}), "Only events after this number: what has happened since the last look."),
+        query("after", json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}), "Only events after this number: what has happened since the last look."),
         query("action", word(), "Of this action, such as `refused`."),
         query("kind", word(), "To something of this kind, such as `risk` or `membership`."),
         query("subject_id", uuid(), "To this record, membership or the like."),

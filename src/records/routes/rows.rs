@@ -14,7 +14,7 @@ use crate::http::etag::IfMatch;
 use crate::http::json::{Json, Object};
 use crate::http::query::Params;
 use crate::problem::{Problem, Result};
-use crate::tenancy::{Access, Answer, IdempotencyKey, Manages, Reads, TakesPart, Writes};
+use crate::tenancy::{Access, Answer, IdempotencyKey, Manages, Member, Reads, TakesPart, Writes};
 
 fn rows_at(req: &HttpRequest, entry: &'static Entry) -> Result<&'static RowEntry> {
     let list = req.match_info().get("rows").unwrap_or_default();
@@ -123,7 +123,7 @@ pub(super) async fn delete_share(req: HttpRequest, access: Access<Writes>) -> Re
     Ok(HttpResponse::NoContent().finish())
 }
 
-pub(super) async fn get_settings(access: Access<Reads>) -> Result<HttpResponse> {
+pub(super) async fn get_settings(access: Access<Member>) -> Result<HttpResponse> {
     let (version, settings) = access
         .read(async |tx| Settings::read_version(tx).await)
         .await?;
